@@ -1,0 +1,79 @@
+//! Which chunk files have to go: those past their age, and the oldest ones while the store is too
+//! large or the disk too full.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::{chunk::Chunks, disk::Space, options::Options};
+
+/// What a chunk file counts for.
+#[derive(Clone, Debug)]
+pub(super) struct Candidate {
+    pub(super) key: (String, String),
+    pub(super) max_ns: i64,
+    pub(super) bytes: u64,
+    pub(super) entries: u64,
+    /// Why it has to go.
+    pub(super) reason: &'static str,
+}
+
+/// The files to remove now, oldest first. `other_bytes` is what the store occupies beside them.
+pub(super) fn due(
+    options: &Options,
+    chunks: &Chunks,
+    other_bytes: u64,
+    space: Option<Space>,
+    now_ns: i64,
+) -> Vec<Candidate> {
+    let mut files: Vec<Candidate> = chunks
+        .files()
+        .map(|(key, state)| Candidate {
+            key: key.clone(),
+            max_ns: state.max_ns,
+            bytes: state.bytes,
+            entries: state.entries,
+            reason: "age",
+        })
+        .collect();
+    files.sort_by(|a, b| (a.max_ns, &a.key).cmp(&(b.max_ns, &b.key)));
+    let oldest_ns = options.retention.map_or(i64::MIN, |age| now_ns.saturating_sub(nanoseconds(age)));
+    let mut stored = chunks.bytes() + other_bytes;
+    let mut free = space.map_or(u64::MAX, |space| space.free);
+    let free_min = match (options.free_disk_min, space) {
+        (Some(min), Some(space)) => min.bytes_of(space.total),
+        _ => 0,
+    };
+    let size_max = options.retention_size.unwrap_or(u64::MAX);
+    let mut due = Vec::new();
+    for mut file in files {
+        file.reason = if file.max_ns < oldest_ns {
+            "age"
+        } else if stored > size_max {
+            "size"
+        } else if free < free_min {
+            "free disk"
+        } else {
+            break;
+        };
+        stored -= file.bytes;
+        free = free.saturating_add(file.bytes);
+        due.push(file);
+    }
+    due
+}
+
+/// How long until the oldest file is past its age; `None` without files or without an age.
+pub(super) fn next_due(options: &Options, chunks: &Chunks, now_ns: i64) -> Option<Duration> {
+    let oldest_ns = chunks.files().map(|(_, state)| state.max_ns).min()?;
+    let due_ns = oldest_ns.saturating_add(nanoseconds(options.retention?));
+    Some(Duration::from_nanos(u64::try_from(due_ns.saturating_sub(now_ns)).unwrap_or(0)))
+}
+
+/// The time of day in nanoseconds since 1970.
+pub(super) fn now_ns() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    nanoseconds(since)
+}
+
+fn nanoseconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,475 @@
+//! The store's one background thread: commits at the interval, seals heads, removes what retention
+//! says. It sleeps until the next of these is due; a store that nothing is written to never wakes it.
+//!
+//! Lock order: chunks, log, state. The state lock is never held across I/O or compression.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, atomic::AtomicU64},
+    time::{Duration, Instant},
+};
+
+use super::{
+    block::{BLOCK_BYTES_TARGET, Encoder},
+    chunk::{Chunks, Written},
+    disk::Disk,
+    error::Error,
+    head::{Head, Run},
+    label_log::LabelLog,
+    options::Options,
+    retention,
+    state::{Duty, Fault, State},
+    wal::{SEGMENT_BYTES, Wal},
+};
+use crate::labels::Entries;
+
+/// Records are written, though not synced, once there are so many bytes of them.
+pub(super) const PENDING_BYTES_TARGET: usize = 64 << 10;
+/// An append waits for the log once so many bytes of records wait to be written.
+pub(super) const PENDING_BYTES_MAX: usize = 1 << 20;
+/// One round of sealing takes so many bytes of lines, so that commits stay due in time.
+const SEAL_BYTES_MAX: usize = 4 << 20;
+/// Waits between tries to write to a disk that fails.
+const RETRY_FIRST: Duration = Duration::from_secs(1);
+const RETRY_MAX: Duration = Duration::from_secs(30);
+/// Retention by size and free space is checked no more often than this.
+const RETENTION_INTERVAL: Duration = Duration::from_secs(60);
+
+/// What all handles of a store and its thread share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) options: Options,
+    pub(super) disk: Arc<dyn Disk>,
+    pub(super) state: Mutex<State>,
+    pub(super) log: Mutex<Log>,
+    pub(super) chunks: Mutex<Chunks>,
+    /// The thread has something to do sooner than it knew.
+    pub(super) wake: Condvar,
+    /// Heads have become smaller, a flush is done, or there is a fault.
+    pub(super) room: Condvar,
+    /// Numbers that `/metrics` shows without taking the log or the chunks.
+    pub(super) chunk_bytes: AtomicU64,
+}
+
+/// What is written to before blocks are.
+#[derive(Debug)]
+pub(super) struct Log {
+    pub(super) wal: Wal,
+    pub(super) labels: LabelLog,
+}
+
+/// A lock that a panic cannot poison for good: what it guards is changed in steps that are each whole.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What the thread does next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Due {
+    Commit,
+    Seal(Why),
+    Retention,
+    Close,
+}
+
+impl Due {
+    fn duty(self) -> Duty {
+        match self {
+            Self::Commit | Self::Close => Duty::Commit,
+            Self::Seal(_) => Duty::Seal,
+            Self::Retention => Duty::Retention,
+        }
+    }
+}
+
+/// Which heads to seal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Why {
+    /// Those that fill a block.
+    Full,
+    /// The largest, until the memory suffices.
+    Memory,
+    /// Those that hold entries older than the age.
+    Age,
+    /// Those that keep the oldest segments of the log.
+    Log,
+    /// All.
+    Flush,
+}
+
+impl Shared {
+    /// The thread's life.
+    pub(super) fn run(&self) {
+        let mut encoder = Encoder::new();
+        loop {
+            let due = self.wait();
+            let done = match due {
+                Due::Commit => self.commit(),
+                Due::Seal(why) => self.seal(why, &mut encoder),
+                Due::Retention => self.retain(),
+                Due::Close => break,
+            };
+            self.note(due.duty(), done);
+        }
+        if let Err(error) = self.commit() {
+            log::error!("the last commit failed: {error}; followed files will be read again, pushed lines are lost");
+        }
+    }
+
+    /// Remembers what fails until it succeeds, and says both once.
+    fn note(&self, duty: Duty, done: Result<(), Error>) {
+        let mut state = lock(&self.state);
+        let known = state.fault.as_ref().filter(|fault| fault.duty == duty);
+        match done {
+            Ok(()) => {
+                if known.is_some() {
+                    log::info!("the store can be written again");
+                    state.fault = None;
+                    self.room.notify_all();
+                }
+            }
+            Err(error) => {
+                let reason = error.to_string();
+                if known.is_none_or(|fault| fault.reason != reason) {
+                    log::error!("{reason}; it is tried again until it works");
+                }
+                let retry_after = known.map_or(RETRY_FIRST, |fault| (fault.retry_after * 2).min(RETRY_MAX));
+                let now = Instant::now();
+                state.fault = Some(Fault { duty, reason, retry_at: now + retry_after, retry_after });
+                // Perhaps the disk is full: what may be removed makes room.
+                if duty != Duty::Retention {
+                    state.retention_at = Some(now);
+                }
+                self.room.notify_all();
+            }
+        }
+    }
+
+    fn wait(&self) -> Due {
+        let mut state = lock(&self.state);
+        loop {
+            if state.closing {
+                return Due::Close;
+            }
+            let now = Instant::now();
+            let until = match self.next(&state, now) {
+                Ok(due) => return due,
+                Err(until) => until,
+            };
+            state = match until {
+                None => self.wake.wait(state).unwrap_or_else(PoisonError::into_inner),
+                Some(until) => {
+                    let timeout = until.saturating_duration_since(now);
+                    self.wake.wait_timeout(state, timeout).unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
+        }
+    }
+
+    /// What is due, or when the next thing will be.
+    fn next(&self, state: &State, now: Instant) -> Result<Due, Option<Instant>> {
+        let commit_at = state.dirty_since.map(|since| since + self.options.commit_interval);
+        let age_at = state.age_due(self.options.max_chunk_age);
+        let seal_now = [
+            (!state.full.is_empty(), Why::Full),
+            (state.head_bytes > self.head_bytes_max(), Why::Memory),
+            (state.segment.saturating_sub(state.oldest_segment_needed()) > self.segments_max(), Why::Log),
+            (state.flushes_done < state.flushes_asked, Why::Flush),
+        ];
+        let seal = seal_now.into_iter().find(|(due, _)| *due).map(|(_, why)| (now, why));
+        let seal = seal.or(age_at.map(|at| (at, Why::Age)));
+        let candidates = [
+            commit_at.map(|at| (at, Due::Commit)),
+            state.retention_at.map(|at| (at, Due::Retention)),
+            seal.map(|(at, why)| (at, Due::Seal(why))),
+        ];
+        let mut earliest: Option<Instant> = None;
+        for (at, due) in candidates.into_iter().flatten() {
+            // What failed is not due before its next try.
+            let retry_at = state.fault.as_ref().filter(|fault| fault.duty == due.duty()).map(|fault| fault.retry_at);
+            let at = retry_at.map_or(at, |retry_at| at.max(retry_at));
+            if at <= now {
+                return Ok(due);
+            }
+            earliest = Some(earliest.map_or(at, |earliest| earliest.min(at)));
+        }
+        Err(earliest)
+    }
+
+    pub(super) fn head_bytes_max(&self) -> usize {
+        usize::try_from(self.options.head_memory).unwrap_or(usize::MAX)
+    }
+
+    /// Segments the log may have: what the heads hold, twice, so that a quiet stream is not sealed
+    /// in tiny pieces because of a loud one.
+    fn segments_max(&self) -> u64 {
+        2 * self.options.head_memory / SEGMENT_BYTES + 2
+    }
+
+    /// Makes everything that was appended durable.
+    pub(super) fn commit(&self) -> Result<(), Error> {
+        let mut log = lock(&self.log);
+        self.write_pending(&mut log)?;
+        log.wal.sync()?;
+        drop(log);
+        let mut state = lock(&self.state);
+        state.dirty_since = (!state.pending.is_empty()).then(Instant::now);
+        Ok(())
+    }
+
+    /// Writes what waits to the log, without making it durable.
+    pub(super) fn write_pending(&self, log: &mut Log) -> Result<(), Error> {
+        let mut pending = std::mem::take(&mut lock(&self.state).pending);
+        if pending.is_empty() {
+            return Ok(());
+        }
+        let mut write = || -> Result<(), Error> {
+            if !pending.new_streams.is_empty() {
+                log.labels.append(&pending.new_streams)?;
+                pending.new_streams.clear();
+            }
+            log.wal.write(&mut pending.records, &pending.positions)
+        };
+        let written = write();
+        let mut state = lock(&self.state);
+        match written {
+            Ok(()) => {
+                state.segment = log.wal.current_number();
+                // The buffer goes back for the next records, unless one append made it huge.
+                if state.pending.records.is_empty() && pending.records.capacity() <= PENDING_BYTES_MAX {
+                    pending.records.clear();
+                    state.pending.records = pending.records;
+                }
+                Ok(())
+            }
+            Err(error) => {
+                state.pending.put_back(pending);
+                Err(error)
+            }
+        }
+    }
+
+    /// Called by an append that left many records waiting: writes them, if nobody does so already,
+    /// and waits for the log only when there are too many.
+    pub(super) fn relieve_pending(&self, pending_bytes: usize) -> Result<(), Error> {
+        if pending_bytes < PENDING_BYTES_TARGET {
+            return Ok(());
+        }
+        let mut log = if pending_bytes < PENDING_BYTES_MAX {
+            match self.log.try_lock() {
+                Ok(log) => log,
+                Err(_) => return Ok(()),
+            }
+        } else {
+            lock(&self.log)
+        };
+        self.write_pending(&mut log)?;
+        if log.wal.wants_sync() { log.wal.sync() } else { Ok(()) }
+    }
+
+    /// Seals heads: makes the log durable up to them (or a power cut could keep a block and lose the
+    /// positions that belong to it), writes and syncs their blocks, and only then forgets heads and log.
+    fn seal(&self, why: Why, encoder: &mut Encoder) -> Result<(), Error> {
+        let (numbers, more) = self.choose(why);
+        if numbers.is_empty() {
+            if why == Why::Flush {
+                let mut state = lock(&self.state);
+                state.flushes_done = state.flushes_asked;
+                self.room.notify_all();
+            }
+            return Ok(());
+        }
+        let done = self.commit().and_then(|()| self.write_blocks(&numbers, encoder));
+        let mut state = lock(&self.state);
+        match done {
+            Ok(written) => {
+                for number in &numbers {
+                    let Some(stream) = state.streams.get_mut(number) else { continue };
+                    let freed = stream.sealing.take().memory_bytes;
+                    state.head_bytes -= freed;
+                }
+                for Written { stream, block } in written {
+                    state.counts.blocks_written += 1;
+                    state.counts.block_bytes_written += u64::from(block.block_bytes);
+                    if let Some(stream) = state.streams.get_mut(&stream) {
+                        stream.blocks.push(block);
+                    }
+                }
+                if why == Why::Flush && !more {
+                    state.flushes_done = state.flushes_asked;
+                }
+                state.retention_at.get_or_insert(Instant::now() + RETENTION_INTERVAL);
+                let oldest = state.oldest_segment_needed();
+                drop(state);
+                self.room.notify_all();
+                if let Err(error) = lock(&self.log).wal.release(oldest) {
+                    log::warn!("{error}; the log keeps a segment longer than it needs");
+                }
+                Ok(())
+            }
+            Err(error) => {
+                for number in numbers {
+                    let Some(stream) = state.streams.get_mut(&number) else { continue };
+                    let sealing = stream.sealing.take();
+                    stream.head.put_back(sealing);
+                    if stream.head.text_bytes >= BLOCK_BYTES_TARGET {
+                        state.full.push(number);
+                    }
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Moves heads to `sealing`; says which, and whether others of the kind are left.
+    fn choose(&self, why: Why) -> (Vec<u32>, bool) {
+        let mut state = lock(&self.state);
+        let now = Instant::now();
+        let mut numbers: Vec<u32> = match why {
+            Why::Full => std::mem::take(&mut state.full),
+            Why::Log => {
+                let oldest_kept = state.segment.saturating_sub(self.segments_max() / 2);
+                let holds = |head: &Head| !head.is_empty() && head.oldest_segment < oldest_kept;
+                state.streams.iter().filter(|(_, stream)| holds(&stream.head)).map(|(number, _)| *number).collect()
+            }
+            Why::Age => {
+                let due = |head: &Head| head.since.is_some_and(|since| since + self.options.max_chunk_age <= now);
+                state.streams.iter().filter(|(_, stream)| due(&stream.head)).map(|(number, _)| *number).collect()
+            }
+            Why::Memory | Why::Flush => state.streams.keys().copied().collect(),
+        };
+        numbers.retain(|number| state.streams.get(number).is_some_and(|stream| !stream.head.is_empty()));
+        if why == Why::Memory {
+            numbers.sort_by_key(|number| std::cmp::Reverse(state.streams[number].head.memory_bytes));
+        }
+        // Under pressure of memory a quarter is freed, so that the next append does not ask again.
+        let enough = if why == Why::Memory { state.head_bytes - self.head_bytes_max() / 4 * 3 } else { usize::MAX };
+        let (mut freed, mut text_bytes, mut taken) = (0, 0, 0);
+        for number in &numbers {
+            if freed >= enough || text_bytes >= SEAL_BYTES_MAX {
+                break;
+            }
+            let Some(stream) = state.streams.get_mut(number) else { continue };
+            freed += stream.head.memory_bytes;
+            text_bytes += stream.head.text_bytes;
+            stream.sealing = stream.head.take();
+            taken += 1;
+        }
+        let left = numbers.split_off(taken);
+        if why == Why::Full {
+            state.full.clone_from(&left);
+        }
+        (numbers, !left.is_empty())
+    }
+
+    fn write_blocks(&self, numbers: &[u32], encoder: &mut Encoder) -> Result<Vec<Written>, Error> {
+        let heads: BTreeMap<u32, Vec<Run>> = {
+            let state = lock(&self.state);
+            let runs = |number: &u32| Some((*number, state.streams.get(number)?.sealing.runs.clone()));
+            numbers.iter().filter_map(runs).collect()
+        };
+        let mut chunks = lock(&self.chunks);
+        let mut written = Vec::new();
+        let mut block = Vec::new();
+        let write = || -> Result<(), Error> {
+            for (number, runs) in heads {
+                for (first_entry, entries) in blocks_of(runs) {
+                    block.clear();
+                    let header = encoder.encode(number, first_entry, &entries, &mut block);
+                    written.push(chunks.append(&header, &block)?);
+                }
+            }
+            chunks.sync()
+        };
+        let done = write();
+        if let Err(error) = done {
+            chunks.undo(&written);
+            return Err(error);
+        }
+        self.chunk_bytes.store(chunks.bytes(), std::sync::atomic::Ordering::Relaxed);
+        Ok(written)
+    }
+
+    /// Removes the files that retention says, and finds out when to look again.
+    fn retain(&self) -> Result<(), Error> {
+        let mut chunks = lock(&self.chunks);
+        let other_bytes = {
+            let log = lock(&self.log);
+            log.wal.segments() as u64 * SEGMENT_BYTES + log.labels.bytes()
+        };
+        let now_ns = retention::now_ns();
+        let space = self.disk.space(&self.options.path).ok();
+        for file in retention::due(&self.options, &chunks, other_bytes, space, now_ns) {
+            let Some(state) = chunks.files().find(|(key, _)| **key == file.key) else { continue };
+            let removed = Arc::clone(&state.1.file);
+            {
+                let mut state = lock(&self.state);
+                for stream in state.streams.values_mut() {
+                    stream.blocks.retain(|block| !Arc::ptr_eq(&block.file, &removed));
+                }
+                state.counts.files_dropped += 1;
+                state.counts.entries_dropped += file.entries;
+            }
+            chunks.remove(&file.key)?;
+            log::info!(
+                "retention ({}) removed {} with {} entries, {} bytes",
+                file.reason,
+                removed.path.display(),
+                file.entries,
+                file.bytes
+            );
+        }
+        self.chunk_bytes.store(chunks.bytes(), std::sync::atomic::Ordering::Relaxed);
+        let next = retention::next_due(&self.options, &chunks, now_ns);
+        let mut state = lock(&self.state);
+        state.retention_at = next.map(|after| Instant::now() + after.max(RETENTION_INTERVAL));
+        Ok(())
+    }
+}
+
+/// Runs cut into blocks: as many as they fill, of about equal size, none across a gap in the numbers.
+fn blocks_of(runs: Vec<Run>) -> Vec<(u64, Arc<Entries>)> {
+    let mut blocks = Vec::new();
+    let mut together: Vec<Run> = Vec::new();
+    for run in runs {
+        let continues =
+            together.last().is_none_or(|last| last.first_entry + last.entries.len() as u64 == run.first_entry);
+        if !continues {
+            cut(&together, &mut blocks);
+            together.clear();
+        }
+        together.push(run);
+    }
+    cut(&together, &mut blocks);
+    blocks
+}
+
+fn cut(runs: &[Run], blocks: &mut Vec<(u64, Arc<Entries>)>) {
+    let Some(first) = runs.first() else { return };
+    let bytes: usize = runs.iter().map(|run| run.entries.text().len()).sum();
+    let count = ((bytes + BLOCK_BYTES_TARGET / 2) / BLOCK_BYTES_TARGET).max(1);
+    if count == 1 && runs.len() == 1 {
+        blocks.push((first.first_entry, Arc::clone(&first.entries)));
+        return;
+    }
+    let target = bytes.div_ceil(count);
+    let (mut first_entry, mut block) = (first.first_entry, Entries::new());
+    for run in runs {
+        let mut from = 0;
+        for at in 0..run.entries.len() {
+            let gathered = block.text().len() + run.entries.ends()[at] as usize + 1 - run.entries.start(from);
+            if gathered >= target {
+                block.extend_from(&run.entries, from..at + 1);
+                from = at + 1;
+                let entries = std::mem::take(&mut block);
+                let next_entry = first_entry + entries.len() as u64;
+                blocks.push((first_entry, Arc::new(entries)));
+                first_entry = next_entry;
+            }
+        }
+        block.extend_from(&run.entries, from..run.entries.len());
+    }
+    if !block.is_empty() {
+        blocks.push((first_entry, Arc::new(block)));
+    }
+}
