@@ -2,6 +2,8 @@
 //!
 //! - [`labels`]: the words every room shares: label set, matcher, entries.
 //! - [`store`]: streams on disk: write-ahead log, heads, blocks, chunk files, label log.
+//! - [`ingest`]: what makes an entry storable, the same for pushed and for followed lines: limits, `service_name`, `detected_level`.
 
+pub mod ingest;
 pub mod labels;
 pub mod store;
