@@ -1,9 +1,11 @@
 //! Narvi: a log appliance for one machine. The rooms, in reading order, each standing on those before it:
 //!
 //! - [`labels`]: the words every room shares: label set, matcher, entries.
+//! - [`logql`]: the query language: text in, tree or error out; no disk, no clock, no threads.
 //! - [`store`]: streams on disk: write-ahead log, heads, blocks, chunk files, label log.
 //! - [`ingest`]: what makes an entry storable, the same for pushed and for followed lines: limits, `service_name`, `detected_level`.
 
 pub mod ingest;
 pub mod labels;
+pub mod logql;
 pub mod store;

@@ -1,0 +1,44 @@
+//! The query language `LogQL`: text in, tree or error out, and the part of a query that looks at one
+//! line. No disk, no clock, no threads: "now" and the entries are arguments.
+//!
+//! [`parse`] turns a query into an [`Expr`] (`lexer`, `parser`, `ast`), whose `Display` is the
+//! canonical text ([`pretty`] breaks a long one). The stages behind a selector are compiled into a
+//! [`Pipeline`], which every worker of a query runs line by line through a [`Runner`] of its own.
+//! [`Regex`] is the one regular-expression type of the language.
+//!
+//! What the language means is recorded in `docs/logql.md`; errors are in Loki's words.
+
+mod ast;
+mod entry;
+mod error;
+mod filter;
+mod json_scan;
+mod lexer;
+mod literal;
+mod parser;
+mod pipeline;
+mod print;
+mod regex;
+mod stage;
+mod template;
+mod token;
+mod units;
+mod wanted;
+
+pub use ast::{
+    BinaryExpr, BinaryOp, CompareOp, Comparison, Conversion, Expr, FieldExpr, Group, Grouping, LabelChoice,
+    LabelFilter, LabelFormat, LabelReplace, LineFilter, LineOp, LineOperand, LogExpr, Matching, MetricExpr,
+    RangeAggregation, RangeOp, Stage, Unwrap, VectorAggregation, VectorOp,
+};
+pub use error::ParseError;
+pub use filter::{Literal, Needle};
+pub use parser::{QUERY_BYTES_MAX, parse, parse_label_set, parse_selector};
+pub use pipeline::{LineLabels, Passed, Pipeline, Runner};
+pub use print::pretty;
+pub use regex::{Form, Regex, Searcher, readable};
+pub use template::Clock;
+pub use units::{
+    parse_bytes, parse_duration, parse_go_duration, parse_prometheus_duration, print_bytes, print_go_duration,
+    print_prometheus_duration,
+};
+pub use wanted::Needs;
