@@ -4,8 +4,10 @@
 //! - [`logql`]: the query language: text in, tree or error out; no disk, no clock, no threads.
 //! - [`store`]: streams on disk: write-ahead log, heads, blocks, chunk files, label log.
 //! - [`ingest`]: what makes an entry storable, the same for pushed and for followed lines: limits, `service_name`, `detected_level`.
+//! - [`query`]: where language meets disk: select, grep, tail.
 
 pub mod ingest;
 pub mod labels;
 pub mod logql;
+pub mod query;
 pub mod store;

@@ -1,0 +1,31 @@
+//! Where the language meets the disk: log queries, tails, and metric expressions of constants.
+//!
+//! A log query takes a [`Snapshot`](crate::store::Snapshot) of the streams its selector matches and works on that
+//! without a lock, on scoped threads that end with it. Pieces of streams are searched nearest in time first:
+//! the literals that a line must hold are looked for in the whole text of a piece at once (`grep`), the
+//! pipeline runs only on lines that hold them, and the best entries are kept until no other piece can
+//! improve them (`merge`). What is left is grouped into the streams of the answer (`group`).
+
+mod cancel;
+mod error;
+mod grep;
+mod group;
+mod instant;
+mod limits;
+mod merge;
+mod result_labels;
+mod search;
+mod select;
+mod stats;
+mod tail;
+mod worker;
+
+pub use cancel::Cancel;
+pub use error::Error;
+pub use group::{Categories, LogAnswer, ResultEntry, ResultStream};
+pub use instant::{Grid, MetricAnswer, Sample, Series, instant, range};
+pub use limits::Limits;
+pub use result_labels::ResultLabels;
+pub use select::{Direction, LogQuery, select};
+pub use stats::Statistics;
+pub use tail::{Frame, Tail, TailQuery};
