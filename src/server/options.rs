@@ -1,0 +1,21 @@
+//! What the server is told at start.
+
+use std::net::SocketAddr;
+
+use crate::server::http;
+
+/// Where to listen, and the bounds of what is taken in.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Options {
+    /// Address and port; port 0 lets the system choose one.
+    pub listen: SocketAddr,
+    /// Bounds of a connection.
+    pub http: http::Limits,
+    /// Bytes of one push as it was sent. `u64::MAX`: no limit.
+    pub push_body_bytes_max: u64,
+    /// Bytes of one push after decompression. `u64::MAX`: no limit.
+    pub push_decompressed_bytes_max: u64,
+    /// Bytes that the bodies of all pushes may occupy in memory at once; not below `push_body_bytes_max`
+    /// unless that has no limit.
+    pub push_memory_max: u64,
+}
