@@ -77,7 +77,7 @@ impl fmt::Display for LabelSet {
     }
 }
 
-/// A text in double quotes, escaped as a Go or LogQL string literal.
+/// A text in double quotes, escaped as a Go or `LogQL` string literal.
 pub(crate) struct Quoted<'a>(pub(crate) &'a str);
 
 impl fmt::Display for Quoted<'_> {

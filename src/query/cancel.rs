@@ -50,7 +50,7 @@ mod tests {
 
     #[test]
     fn stops_for_a_client_that_left_and_for_time() {
-        let cancel = Cancel::after(Duration::from_secs(3600));
+        let cancel = Cancel::after(Duration::from_hours(1));
         assert!(cancel.check().is_ok());
         cancel.cancel();
         assert!(matches!(cancel.check(), Err(Error::Canceled)));

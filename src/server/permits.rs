@@ -109,9 +109,9 @@ mod tests {
         let permits = Permits::new(1);
         let held = permits.take(Duration::ZERO, &|| false).unwrap();
         assert!(permits.take(Duration::ZERO, &|| false).is_none());
-        assert!(permits.take(Duration::from_secs(3600), &|| true).is_none(), "a client that left waits no longer");
+        assert!(permits.take(Duration::from_hours(1), &|| true).is_none(), "a client that left waits no longer");
         std::thread::scope(|scope| {
-            let waiting = scope.spawn(|| permits.take(Duration::from_secs(3600), &|| false).is_some());
+            let waiting = scope.spawn(|| permits.take(Duration::from_hours(1), &|| false).is_some());
             drop(held);
             assert!(waiting.join().unwrap());
         });

@@ -34,7 +34,7 @@ const DELAY_S_MAX: u64 = 5;
 const LOOK_INTERVAL: Duration = Duration::from_millis(500);
 const PING_INTERVAL: Duration = Duration::from_secs(1);
 /// A client that says nothing for so long, not even a pong, is gone.
-const SILENCE_MAX: Duration = Duration::from_secs(60);
+const SILENCE_MAX: Duration = Duration::from_mins(1);
 /// A client that takes nothing for so long is gone; what it misses meanwhile is reported as dropped if it comes back to life.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(15);
 /// Bytes of a message from the client, which has nothing to say.

@@ -286,7 +286,7 @@ impl Opened {
             let header = match header {
                 Ok(header) => header,
                 Err(what) => {
-                    self.damage(Error::Damaged { path: chunk.path.clone(), offset: at, what });
+                    self.damage(&Error::Damaged { path: chunk.path.clone(), offset: at, what });
                     at = found;
                     continue;
                 }
@@ -296,7 +296,7 @@ impl Opened {
                 if end == len {
                     break;
                 }
-                self.damage(Error::Damaged { path: chunk.path.clone(), offset: at, what: "not written completely" });
+                self.damage(&Error::Damaged { path: chunk.path.clone(), offset: at, what: "not written completely" });
             } else {
                 self.blocks.push(Written { stream: header.stream, block: info(&chunk, at, &header) });
                 state.entries += u64::from(header.lines);
@@ -318,7 +318,7 @@ impl Opened {
         Ok(())
     }
 
-    fn damage(&mut self, error: Error) {
+    fn damage(&mut self, error: &Error) {
         self.damaged += 1;
         self.findings.push(error.to_string());
     }

@@ -33,7 +33,7 @@ const SEAL_BYTES_MAX: usize = 4 << 20;
 const RETRY_FIRST: Duration = Duration::from_secs(1);
 const RETRY_MAX: Duration = Duration::from_secs(30);
 /// Retention by size and free space is checked no more often than this.
-const RETENTION_INTERVAL: Duration = Duration::from_secs(60);
+const RETENTION_INTERVAL: Duration = Duration::from_mins(1);
 
 /// What all handles of a store and its thread share.
 #[derive(Debug)]

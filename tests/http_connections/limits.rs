@@ -50,7 +50,7 @@ fn a_slow_head_is_refused() {
 
 #[test]
 fn a_silent_body_is_refused() {
-    let limits = Limits { body_read_timeout: SHORT, body_grace: Duration::from_secs(600), ..Limits::default() };
+    let limits = Limits { body_read_timeout: SHORT, body_grace: Duration::from_mins(10), ..Limits::default() };
     let fixture = Fixture::start(limits);
     for framing in ["Content-Length: 5\r\n\r\nhel", "Transfer-Encoding: chunked\r\n\r\n5\r\nhel"] {
         let mut client = Client::connect(fixture.address());

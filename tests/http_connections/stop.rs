@@ -10,7 +10,7 @@ use super::client::{Client, End};
 use super::server::{Fixture, wait_until};
 
 /// Longer than any test may take: a stop that waited for it would be noticed.
-const LONG: Duration = Duration::from_secs(600);
+const LONG: Duration = Duration::from_mins(10);
 
 #[test]
 fn idle_connections_end_at_once() {

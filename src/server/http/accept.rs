@@ -22,11 +22,11 @@ const SEND_BUFFER_BYTES: usize = 256 * 1024;
 /// Unacknowledged data this old ends a connection. Less would cut very slow readers.
 const USER_TIMEOUT_MS: u32 = 30_000;
 /// An idle connection is probed after this, so that a vanished client is noticed.
-const KEEPALIVE_IDLE: Duration = Duration::from_secs(60);
+const KEEPALIVE_IDLE: Duration = Duration::from_mins(1);
 /// The pause after an `accept` that failed for want of descriptors or memory.
 const STARVED_PAUSE: Duration = Duration::from_millis(100);
 /// Lack of resources is logged once in this time: a log full of such lines helps nobody.
-const STARVED_LOG_INTERVAL: Duration = Duration::from_secs(60);
+const STARVED_LOG_INTERVAL: Duration = Duration::from_mins(1);
 /// How long the stop waits for connections that were just cut, and a dropped server for those that are about to end.
 const MOMENT: Duration = Duration::from_millis(250);
 

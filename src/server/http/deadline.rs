@@ -93,7 +93,7 @@ pub(super) fn cut(stream: &TcpStream) {
 
 /// The instant `timeout` from now; a timeout beyond the clock's range is a day.
 pub(super) fn after(timeout: Duration) -> Instant {
-    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+    const DAY: Duration = Duration::from_hours(24);
     let now = Instant::now();
     now.checked_add(timeout).unwrap_or(now + DAY)
 }
