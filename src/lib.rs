@@ -5,8 +5,10 @@
 //! - [`store`]: streams on disk: write-ahead log, heads, blocks, chunk files, label log.
 //! - [`ingest`]: what makes an entry storable, the same for pushed and for followed lines: limits, `service_name`, `detected_level`.
 //! - [`query`]: where language meets disk: select, grep, tail.
+//! - [`collect`]: log files in: discovery, followers, time stamps.
 //! - [`server`]: Loki's HTTP API.
 
+pub mod collect;
 pub mod ingest;
 pub mod labels;
 pub mod logql;
