@@ -7,8 +7,10 @@
 //! - [`query`]: where language meets disk: select, grep, tail.
 //! - [`collect`]: log files in: discovery, followers, time stamps.
 //! - [`server`]: Loki's HTTP API.
+//! - [`config`]: the configuration file, its errors, and the options it gives to each room.
 
 pub mod collect;
+pub mod config;
 pub mod ingest;
 pub mod labels;
 pub mod logql;

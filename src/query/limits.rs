@@ -32,7 +32,7 @@ impl Default for Limits {
             max_query_length_ns: 721 * 3600 * 1_000_000_000,
             query_timeout: Duration::from_mins(1),
             max_concurrent_queries: cores(),
-            max_query_bytes_returned: 64 << 20,
+            max_query_bytes_returned: 32 << 20,
             max_tails: 10,
             tail_max_duration: Duration::from_hours(1),
         }

@@ -1,0 +1,297 @@
+//! The jobs, `[[scrape_configs]]`, and their groups, `[[scrape_configs.static_configs]]`. Each set of paths becomes a
+//! [`Job`] of its own; those of one table share its name.
+
+use std::{collections::HashMap, ops::Range, path::PathBuf, time::Duration};
+
+use toml::{
+    Spanned,
+    de::{DeTable, DeValue},
+};
+
+use super::{
+    SECTIONS,
+    env::Environment,
+    keys::{Key, Kind, NO_LIMIT, size},
+    labels,
+    report::{Problem, line_number},
+    section::{Document, Section, Text},
+};
+use crate::collect::{Encoding, Job, Pattern, StartAt, TimestampSource, Watch};
+use crate::ingest;
+use crate::labels::LabelSet;
+
+pub(super) const KEYS: &[Key] = &[
+    Key::shown("job_name", Kind::Text, r#""varlogs""#, "required and unique; the label `job` unless labels.job is set"),
+    Key::shown(
+        "paths",
+        Kind::Texts,
+        r#"["/var/log/*log", "/var/log/messages"]"#,
+        "absolute patterns: * ? [a-z] {a,b} and /**/",
+    ),
+    Key::new("exclude", Kind::Texts, "[]", "patterns of files that are left out"),
+    Key::new("default_excludes", Kind::Flag, "true", "leave out archives, rotated copies, wtmp, journal files"),
+    Key::new("hidden", Kind::Flag, "false", "match names that begin with a dot"),
+    Key::new("labels", Kind::Labels, "{}", "of every stream of the job"),
+    Key::new("encoding", Kind::Choice(ENCODINGS), r#""utf-8""#, "of the files"),
+    Key::new("binary", Kind::Choice(&["skip", "text"]), r#""skip""#, "files that hold bytes no text has"),
+    Key::new("start_at", Kind::Choice(&["beginning", "end"]), r#""beginning""#, "in files present at the first run"),
+    Key::new(
+        "ignore_older",
+        Kind::Text,
+        r#""retention""#,
+        "do not open files last changed longer ago; \"0\": open all",
+    ),
+    Key::new(
+        "backlog_limit",
+        size(1, NO_LIMIT),
+        r#""0""#,
+        "at the first run read at most this from the end of each file",
+    ),
+    Key::new(
+        "timestamp",
+        Kind::Choice(&["auto", "read"]),
+        r#""auto""#,
+        "from a line's start where known, or the time of reading",
+    ),
+    Key::new("location", Kind::Text, r#""Local""#, "zone of times that carry none, as in \"Europe/Berlin\""),
+    Key::new("watch", Kind::Choice(&["auto", "inotify", "poll"]), r#""auto""#, "how growth is noticed"),
+    Key::new("drop_empty", Kind::Flag, "false", "do not store empty lines"),
+    Key::new("allow_overlap", Kind::Flag, "false", "take files that an earlier job has as well"),
+    Key::new("unless_exists", Kind::Texts, "[]", "skip the job while one of these paths exists"),
+    Key::new("static_configs", Kind::Tables, "[]", "more groups, each with paths, exclude and labels of its own"),
+];
+
+pub(super) const GROUP_KEYS: &[Key] = &[
+    Key::shown("paths", Kind::Texts, r#"["/srv/app/*.log"]"#, "patterns; promtail's labels.__path__ does as well"),
+    Key::new("exclude", Kind::Texts, "[]", "besides those of the job"),
+    Key::new("labels", Kind::Labels, "{}", "besides those of the job, which they outrank"),
+    Key::new("targets", Kind::Texts, "[]", "promtail's; has no effect"),
+];
+
+const ENCODINGS: &[&str] = &["utf-8", "utf-16", "utf-16le", "utf-16be", "windows-1252"];
+
+/// Endings of names that no default job reads, because the files are archives.
+const ARCHIVES: &[&str] = &[".gz", ".bz2", ".xz", ".zst", ".lz4", ".zip"];
+
+/// What the jobs depend on in the other sections.
+pub(super) struct Surroundings<'a> {
+    pub(super) retention: Option<Duration>,
+    pub(super) limits: &'a ingest::Limits,
+}
+
+/// Reads all jobs of `root`, in order of the file.
+pub(super) fn read(root: &Section<'_>, surroundings: &Surroundings<'_>) -> Vec<Job> {
+    let mut jobs = Vec::new();
+    let mut first_uses: HashMap<String, Range<usize>> = HashMap::new();
+    for (span, table) in root.tables("scrape_configs") {
+        let section = Section::new(root.document, "in [[scrape_configs]]", KEYS, Some(table));
+        if let Some(name) = read_name(&section, &span) {
+            match first_uses.get(&name.value) {
+                Some(first) => root.document.report(used_twice(root.document, &name, first)),
+                None => drop(first_uses.insert(name.value.clone(), name.span.clone())),
+            }
+            jobs.append(&mut read_job(&section, name, &span, surroundings));
+        } else {
+            // Read all the same, for what else is wrong; there is an error, so nobody gets to see the name.
+            read_job(&section, Text::default(), &span, surroundings);
+        }
+    }
+    jobs
+}
+
+/// The jobs of a configuration that says nothing about them: what `config.example.toml` shows.
+pub(super) fn read_default(environment: &Environment, surroundings: &Surroundings<'_>) -> Vec<Job> {
+    let mut source = "[[scrape_configs]]\n".to_owned();
+    for key in KEYS.iter().filter(|key| key.default.is_none()) {
+        source.extend([key.name, " = ", key.shown, "\n"]);
+    }
+    let document = Document::new(&source, environment);
+    let (table, _) = DeTable::parse_recoverable(&source);
+    let root = Section::new(&document, "", SECTIONS, Some(table.get_ref()));
+    read(&root, surroundings)
+}
+
+/// The name, which must be there.
+fn read_name(section: &Section<'_>, span: &Range<usize>) -> Option<Text> {
+    if section.value("job_name").is_none() {
+        let problem = Problem::error(span.clone(), "this job has no `job_name`");
+        section.document.report(problem.hint("the name becomes the label `job`; write `job_name = \"...\"`"));
+        return None;
+    }
+    section.parsed("job_name", |text| match text.value.as_str() {
+        "" => Err(Problem::error(text.span.clone(), "the job's name is empty")),
+        _ => Ok(text.clone()),
+    })
+}
+
+fn used_twice(document: &Document<'_>, name: &Text, first: &Range<usize>) -> Problem {
+    let line = line_number(document.source, first.start);
+    Problem::error(name.span.clone(), format!("job name `{}` is used twice, first at line {line}", name.value))
+        .hint("job names are the value of the label `job`; rename one, or make both groups of one job: [[scrape_configs.static_configs]]")
+}
+
+/// The jobs of one table: one for its own paths, and one for each group.
+fn read_job(section: &Section<'_>, name: Text, span: &Range<usize>, surroundings: &Surroundings<'_>) -> Vec<Job> {
+    let labels = labels::read(section, surroundings.limits).pairs;
+    let document = section.document;
+    let paths = section.texts("paths");
+    let job = Job {
+        name: name.value,
+        paths: patterns(document, &paths),
+        exclude: patterns(document, &section.texts("exclude")),
+        default_excludes: section.flag("default_excludes"),
+        hidden: section.flag("hidden"),
+        labels: LabelSet::new(labels.clone()),
+        encoding: match section.choice("encoding") {
+            "utf-16" => Encoding::Utf16,
+            "utf-16le" => Encoding::Utf16Le,
+            "utf-16be" => Encoding::Utf16Be,
+            "windows-1252" => Encoding::Windows1252,
+            _ => Encoding::Utf8,
+        },
+        binary_as_text: section.choice("binary") == "text",
+        start_at: if section.choice("start_at") == "end" { StartAt::End } else { StartAt::Beginning },
+        ignore_older: section.read("ignore_older", |value| ignore_older(section, value, surroundings)).flatten(),
+        backlog_limit: section.size_or_off("backlog_limit"),
+        timestamp: if section.choice("timestamp") == "read" { TimestampSource::Read } else { TimestampSource::Auto },
+        location: section.parsed("location", location).flatten(),
+        watch: match section.choice("watch") {
+            "inotify" => Watch::Inotify,
+            "poll" => Watch::Poll,
+            _ => Watch::Auto,
+        },
+        drop_empty: section.flag("drop_empty"),
+        allow_overlap: section.flag("allow_overlap"),
+        unless_exists: unless_exists(section),
+    };
+    warn_of_archives(document, &paths, job.default_excludes);
+    check_label_count(section, &job.labels, surroundings.limits);
+    let mut jobs = Vec::new();
+    for (group_span, table) in section.tables("static_configs") {
+        jobs.push(read_group(document, &job, &labels, (&group_span, table), surroundings));
+    }
+    if section.says("paths") {
+        jobs.insert(0, job);
+    } else if !section.says("static_configs") {
+        document.report(without_source(section.span("paths").unwrap_or_else(|| span.clone())));
+    }
+    jobs
+}
+
+fn without_source(span: Range<usize>) -> Problem {
+    Problem::error(span, "this job has no source").hint("write `paths = [\"/var/log/...\"]`")
+}
+
+/// One group: a job with paths of its own, and what else the job has.
+fn read_group(
+    document: &Document<'_>,
+    job: &Job,
+    job_labels: &[(String, String)],
+    (span, table): (&Range<usize>, &DeTable<'_>),
+    surroundings: &Surroundings<'_>,
+) -> Job {
+    let section = Section::new(document, "in [[scrape_configs.static_configs]]", GROUP_KEYS, Some(table));
+    let literal = labels::read_with_paths(&section, surroundings.limits);
+    let mut group = job.clone();
+    group.labels = LabelSet::new([job_labels, &literal.pairs].concat());
+    let paths = section.texts("paths");
+    group.paths = patterns(document, &paths);
+    group.paths.extend(literal.path.iter().filter_map(|text| pattern(document, text)));
+    group.exclude.extend(patterns(document, &section.texts("exclude")));
+    group.exclude.extend(literal.path_exclude.iter().filter_map(|text| pattern(document, text)));
+    section.texts("targets"); // read for its mistakes
+    if !literal.has_path && !section.says("paths") {
+        document.report(without_source(section.span("paths").unwrap_or_else(|| span.clone())));
+    }
+    warn_of_archives(document, &paths, job.default_excludes);
+    check_label_count(&section, &group.labels, surroundings.limits);
+    group
+}
+
+/// The patterns of a list; what is wrong is recorded and left out.
+fn patterns(document: &Document<'_>, texts: &[Text]) -> Vec<String> {
+    texts.iter().filter_map(|text| pattern(document, text)).collect()
+}
+
+fn pattern(document: &Document<'_>, text: &Text) -> Option<String> {
+    match Pattern::parse(&text.value) {
+        Ok(pattern) => {
+            for fault in pattern.warnings() {
+                document.report(Problem::warning(text.character(fault.column), &*fault.what).hint(&*fault.hint));
+            }
+            Some(text.value.clone())
+        }
+        Err(fault) => {
+            document.report(Problem::error(text.character(fault.column), fault.what).hint(fault.hint));
+            None
+        }
+    }
+}
+
+/// Patterns that match nothing but what `default_excludes` leaves out.
+fn warn_of_archives(document: &Document<'_>, texts: &[Text], default_excludes: bool) {
+    for text in texts {
+        if default_excludes && ARCHIVES.iter().any(|ending| text.value.ends_with(ending)) {
+            let what = format!("`{}` matches archives only; they are not read", text.value);
+            document.report(Problem::warning(text.span.clone(), what));
+        }
+    }
+}
+
+/// A stream has these labels, `filename`, and `job` if it is not among them.
+fn check_label_count(section: &Section<'_>, set: &LabelSet, limits: &ingest::Limits) {
+    let count = set.len() + 1 + usize::from(set.get("job").is_none());
+    if let Some(span) = section.span("labels").filter(|_| labels::exceeds(count, limits.max_label_names_per_series)) {
+        let max = limits.max_label_names_per_series;
+        let what = format!("{count} labels with `job` and `filename`; `max_label_names_per_series` is {max}");
+        section.document.report(Problem::error(span, what));
+    }
+}
+
+/// A duration, zero for never, or the word `retention`.
+fn ignore_older(
+    section: &Section<'_>,
+    value: &Spanned<DeValue<'_>>,
+    surroundings: &Surroundings<'_>,
+) -> Result<Option<Duration>, Problem> {
+    if value.get_ref().as_str() == Some("retention") {
+        return Ok(surroundings.retention);
+    }
+    let age = section.bounded_duration("ignore_older", value).map_err(|problem| match value.get_ref() {
+        DeValue::String(_) if !problem.hint.is_empty() => {
+            problem.hint("write a duration, as in \"30d\", or \"retention\"")
+        }
+        _ => problem,
+    })?;
+    if let Some(retention) = surroundings.retention.filter(|retention| age > *retention) {
+        let what = "longer than `retention` in [store]: older lines are dropped as soon as they are read";
+        let retention = super::units::format_duration(retention);
+        section.document.report(Problem::warning(value.span(), what).label(format!("retention is {retention}")));
+    }
+    Ok(Some(age).filter(|age| !age.is_zero()))
+}
+
+/// The name of a zone, or `Local` for the host's.
+fn location(text: &Text) -> Result<Option<String>, Problem> {
+    if text.value == "Local" {
+        return Ok(None);
+    }
+    match jiff::tz::TimeZone::get(&text.value) {
+        Ok(_) => Ok(Some(text.value.clone())),
+        Err(_) => Err(Problem::error(text.span.clone(), format!("unknown time zone `{}`", text.value))
+            .hint("write a name as in \"Europe/Berlin\", \"UTC\" or \"Local\"; names are in /usr/share/zoneinfo")),
+    }
+}
+
+fn unless_exists(section: &Section<'_>) -> Vec<PathBuf> {
+    let mut paths = Vec::new();
+    for text in section.texts("unless_exists") {
+        if text.value.starts_with('/') {
+            paths.push(PathBuf::from(text.value));
+        } else {
+            let what = format!("`{}` is not an absolute path", text.value);
+            section.document.report(Problem::error(text.span, what));
+        }
+    }
+    paths
+}
