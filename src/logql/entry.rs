@@ -49,14 +49,16 @@ pub(super) struct Entry<'e, 's> {
 impl<'s> Entry<'_, 's> {
     /// The line as it is now, and the labels, which may be changed while it is read.
     pub(super) fn parts(&mut self) -> (&[u8], &mut Labels<'s>) {
-        (if self.rewritten { &self.buffers.current } else { self.stored }, self.labels)
+        let line = if self.rewritten { &self.buffers.current } else { self.stored };
+        (line, self.labels)
     }
 
     /// Replaces the line by what `write` makes of it; keeps it if `write` says so by returning false.
     pub(super) fn rewrite(&mut self, write: impl FnOnce(&[u8], &mut Labels<'s>, &mut Vec<u8>) -> bool) {
         let LineBuffers { current, next } = &mut *self.buffers;
         next.clear();
-        if write(if self.rewritten { current } else { self.stored }, self.labels, next) {
+        let line = if self.rewritten { current.as_slice() } else { self.stored };
+        if write(line, self.labels, next) {
             std::mem::swap(current, next);
             self.rewritten = true;
         }
@@ -218,20 +220,26 @@ impl<'s> Labels<'s> {
     /// Sets a label that a parser found under `key`, unless a parser has set it already and
     /// `overwrite` is false. Its value is what `write` appends.
     pub(super) fn extract(&mut self, key: &str, overwrite: bool, write: impl FnOnce(&mut String)) {
-        let start = self.text.len();
-        let collides = self.collides(key);
-        self.text.push_str(key);
-        if collides {
-            self.text.push_str(COLLISION_SUFFIX);
+        if !self.wanted.takes(key) {
+            return; // nor is the name it has after a collision: that would make the key wanted
         }
-        let name = start..self.text.len();
-        let known = self.slot_at(&self.text[name.clone()]);
+        let start = self.text.len();
+        self.text.push_str(key);
+        let mut known = self.slot_at(key);
+        if self.is_taken(key, known) {
+            self.text.push_str(COLLISION_SUFFIX);
+            let name = &self.text[start..];
+            if !self.wanted.takes(name) {
+                return self.text.truncate(start);
+            }
+            known = self.slot_at(name);
+        }
         let is_known = known.is_some_and(|at| self.slots[at].extracted);
-        if (is_known && !overwrite) || !self.wanted.takes(&self.text[name.clone()]) {
-            self.text.truncate(start);
-            return;
+        if is_known && !overwrite {
+            return self.text.truncate(start);
         }
         self.found += usize::from(!is_known);
+        let name = start..self.text.len();
         write(&mut self.text);
         self.store(name, known, true);
     }
@@ -244,11 +252,13 @@ impl<'s> Labels<'s> {
     /// Whether a parser must give `key` another name: the stream has it, even if it was dropped, or
     /// the metadata have it now.
     pub(super) fn collides(&self, key: &str) -> bool {
-        self.stream.get(key).is_some()
-            || self.slot_at(key).is_some_and(|at| {
-                let slot = &self.slots[at];
-                slot.live && slot.source == Source::Metadata
-            })
+        self.is_taken(key, self.slot_at(key))
+    }
+
+    /// The same, where the slot of that name is known.
+    fn is_taken(&self, key: &str, slot: Option<usize>) -> bool {
+        let is_metadata = |slot: &Slot| slot.live && slot.source == Source::Metadata;
+        slot.is_some_and(|at| is_metadata(&self.slots[at])) || self.stream.get(key).is_some()
     }
 
     /// Sets a label whatever it was. Its value is what `write` appends.
@@ -400,5 +410,10 @@ pub(super) fn append_sanitized(key: &mut String, part: &str) {
     if !key.is_empty() || part.starts_with(|c: char| c.is_ascii_digit()) {
         key.push('_');
     }
-    key.extend(part.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }));
+    let is_plain = |byte: u8| byte == b'_' || byte.is_ascii_alphanumeric();
+    if part.bytes().all(is_plain) {
+        key.push_str(part);
+    } else {
+        key.extend(part.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }));
+    }
 }

@@ -18,6 +18,8 @@ mod literal;
 mod parser;
 mod pipeline;
 mod print;
+#[cfg(test)]
+mod random;
 mod regex;
 mod stage;
 mod template;

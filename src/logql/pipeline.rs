@@ -64,8 +64,10 @@ impl Pipeline {
                 }
                 if pipeline.steps.is_empty() {
                     pipeline.filters.push(test);
-                    continue;
+                } else {
+                    pipeline.steps.push(Box::new(test));
                 }
+                continue;
             }
             let step = compile(stage, clock).map_err(fail)?;
             if pipeline.wanted.is_nothing() && is_parser(stage) && !matches!(stage, Stage::Regexp(_)) {
@@ -87,6 +89,12 @@ impl Pipeline {
     /// Whether every line passes as it is.
     pub fn is_empty(&self) -> bool {
         self.filters.is_empty() && self.steps.is_empty()
+    }
+
+    /// Whether any stage looks at the line. If not, [`Runner::run`] may be given an empty one as long
+    /// as nobody needs the line that comes back.
+    pub fn reads_line(&self) -> bool {
+        !self.filters.is_empty() || self.steps.iter().any(|step| step.reads_line())
     }
 
     /// The state that one worker keeps while it runs the pipeline over the entries of one stream.
@@ -256,20 +264,24 @@ mod tests {
     #[test]
     fn required_literals_hold_for_every_line_that_passes() {
         for (stages, expected) in [
-            (r#"|= "foo" != "bar""#, "foo"),
-            (r#"|= "foo" or "ba" |~ "x+(?i)y""#, "foo/ba x ~y"),
-            (r#"|~ "a|b" or "longer.*x""#, "a/b/longer"),
+            (r#"|= "foo" != "bar""#, "[foo]"),
+            (r#"|= "foo" or "ba" |~ "x+(?i)y""#, "[foo/ba][x][~y]"),
+            (r#"|~ "a|b" or "longer.*x""#, "[a/b/longer]"),
             (r#"|~ "a*" or "b""#, ""),
-            (r#"|> "<_> GET <_>x""#, " GET  x"),
-            (r#"|= ip("10.1.2.3")"#, "10.1.2.3"),
+            (r#"|> "<_> GET <_>x""#, "[ GET ][x]"),
+            (r#"|= ip("10.1.2.3")"#, "[10.1.2.3]"),
+            (r#"| line_format "x" |= "y""#, ""),
+            (r#"| unpack |= "y""#, ""),
+            (r#"| json | a="b" |= "y""#, "[y]"),
             (r#"|= ip("10.1.2.0/24") |= """#, ""),
         ] {
             let pipeline = compile(stages).unwrap();
             let text =
                 |l: &Literal| format!("{}{}", if l.fold_case { "~" } else { "" }, String::from_utf8_lossy(&l.text));
             let lists = pipeline.required_literals().iter();
-            let lists: Vec<String> = lists.map(|list| list.iter().map(text).collect::<Vec<_>>().join("/")).collect();
-            assert_eq!(lists.join(" "), expected, "{stages}");
+            let lists: Vec<String> =
+                lists.map(|list| format!("[{}]", list.iter().map(text).collect::<Vec<_>>().join("/"))).collect();
+            assert_eq!(lists.concat(), expected, "{stages}");
         }
     }
 
@@ -289,6 +301,19 @@ mod tests {
             "| drop q",
         ];
         assert_eq!(order, expected);
+    }
+
+    #[test]
+    fn tells_whether_the_line_is_read() {
+        for (stages, expected) in [
+            ("", false),
+            (r#"| a="b" | drop c | keep d"#, false),
+            (r#"|= "x""#, true),
+            (r#"| a="b" | json"#, true),
+            (r#"| label_format a="{{__line__}}""#, true),
+        ] {
+            assert_eq!(compile(stages).unwrap().reads_line(), expected, "{stages}");
+        }
     }
 
     #[test]

@@ -318,9 +318,15 @@ mod tests {
         ] {
             assert_eq!((print_go_duration(ns).as_str(), print_prometheus_duration(ns).as_str()), (go, prometheus));
         }
-        for (bytes, text) in
-            [(5, "5B"), (5000, "5.0kB"), (1_500_000, "1.5MB"), (15_000, "15kB"), (999, "999B"), (10, "10B")]
-        {
+        for (bytes, text) in [
+            (5, "5B"),
+            (5000, "5.0kB"),
+            (1_500_000, "1.5MB"),
+            (15_000, "15kB"),
+            (999, "999B"),
+            (10, "10B"),
+            (1000, "1.0kB"),
+        ] {
             assert_eq!(print_bytes(bytes), text);
         }
     }

@@ -2,7 +2,9 @@
 //! needed they do not run at all. Loki does this and it shows: a line that is never parsed has no
 //! parser error, so that `sum(count_over_time(... | json [5m]))` counts lines that are no JSON.
 
-use super::ast::{LabelFilter, LabelFormat, Stage, Unwrap};
+use super::ast::{
+    Grouping, LabelFilter, LabelFormat, RangeAggregation, RangeOp, Stage, Unwrap, VectorAggregation, VectorOp,
+};
 use super::entry::ERROR;
 use super::template::Template;
 use crate::labels::{MatchOp, Matcher};
@@ -14,6 +16,32 @@ pub enum Needs<'q> {
     All,
     /// Only these: `sum by (a, b)`, or none for `sum` alone; or the function's own `by (a, b)`.
     Labels(&'q [String]),
+}
+
+impl<'q> Needs<'q> {
+    /// What a function over a window needs, given the aggregation directly around it.
+    pub fn of(aggregation: &'q RangeAggregation, around: Option<&'q VectorAggregation>) -> Self {
+        if let Some(grouping) = &aggregation.grouping {
+            return Self::of_grouping(Some(grouping));
+        }
+        let sums_up = matches!(
+            aggregation.op,
+            RangeOp::Rate | RangeOp::Count | RangeOp::BytesRate | RangeOp::Bytes | RangeOp::Sum
+        );
+        match around {
+            _ if aggregation.op == RangeOp::Absent => Self::Labels(&[]),
+            Some(around) if sums_up && around.op == VectorOp::Sum => Self::of_grouping(around.grouping.as_ref()),
+            _ => Self::All,
+        }
+    }
+
+    fn of_grouping(grouping: Option<&'q Grouping>) -> Self {
+        match grouping {
+            None => Self::Labels(&[]),
+            Some(grouping) if grouping.without => Self::All,
+            Some(grouping) => Self::Labels(&grouping.labels),
+        }
+    }
 }
 
 /// The labels that parsers extract.
@@ -115,4 +143,49 @@ impl Names {
 
 fn always_matches(matcher: &Matcher) -> bool {
     matcher.op == MatchOp::Regex && matches!(matcher.value.as_str(), ".*" | "")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::logql::{Expr, MetricExpr, parse};
+
+    #[test]
+    fn a_sum_hands_its_grouping_down() {
+        for (query, expected) in [
+            ("sum(count_over_time(S[5m]))", Some("")),
+            ("sum by () (rate(S[5m]))", Some("")),
+            ("sum by (a, b) (bytes_rate(S[5m]))", Some("a b")),
+            ("sum without (a) (rate(S[5m]))", None),
+            ("max by (a) (rate(S[5m]))", None),
+            ("sum by (a) (max_over_time(S | unwrap v [5m]))", None),
+            ("sum by (a) (max_over_time(S | unwrap v [5m]) by (v))", Some("v")),
+            ("sum by (a) (max_over_time(S | unwrap v [5m]) without (v))", None),
+            ("max(absent_over_time(S[5m]))", Some("")),
+        ] {
+            let Ok(Expr::Metric(MetricExpr::Aggregate(around))) = parse(&query.replace('S', "{x=\"y\"}")) else {
+                panic!("{query}")
+            };
+            let MetricExpr::Range(aggregation) = &around.inner else { panic!("{query}") };
+            let needs = match Needs::of(aggregation, Some(&around)) {
+                Needs::All => None,
+                Needs::Labels(labels) => Some(labels.join(" ")),
+            };
+            assert_eq!(needs.as_deref(), expected, "{query}");
+            let alone = Needs::of(aggregation, None);
+            assert!(alone == Needs::All || aggregation.grouping.is_some() || aggregation.op == RangeOp::Absent);
+        }
+    }
+
+    #[test]
+    fn stages_name_what_they_need() {
+        let wanted = |stages: &str, by: &[String]| {
+            let query = format!("sum_over_time({{x=\"y\"}} {stages} [5m])");
+            let Ok(Expr::Metric(MetricExpr::Range(range))) = parse(&query) else { panic!("{query}") };
+            Wanted::new(&range.log.stages, range.unwrap.as_ref(), Needs::Labels(by)).names.unwrap().join(" ")
+        };
+        let stages = r#"| json | a > 1 or b = "x" and c =~ ".*" | label_format d=e, f="{{.g}}" | line_format "{{if .h}}{{.i}}{{end}}" | drop j | unwrap bytes(k) | l != """#;
+        assert_eq!(wanted(stages, &[]), "a b e g h i k l");
+        assert_eq!(wanted("| json | unwrap v", &["x_extracted".to_owned()]), "v x x_extracted");
+    }
 }

@@ -22,8 +22,29 @@ pub enum Error {
         /// The limit.
         bytes_max: usize,
     },
-    /// "metric queries over logs are not available in this version; only expressions of constants such as vector(1)+vector(1) are"
-    MetricUnsupported,
+    /// "maximum number of series (500) reached for a single query; consider reducing query cardinality ..."
+    TooManySeries {
+        /// The limit.
+        series_max: usize,
+    },
+    /// "the query would need more than 67108864 bytes for its series and their values; ask for fewer series, ..."
+    TooMuchMemory {
+        /// The limit.
+        bytes_max: usize,
+    },
+    /// "pipeline error: '`JSONParserErr`' for series: '{...}'." and how to skip it: a metric counts lines that a stage failed on.
+    Pipeline {
+        /// What the stage noted.
+        error: String,
+        /// All labels of the line.
+        series: String,
+    },
+    /// "multiple matches for labels: ...": an operator finds several samples where it needs one.
+    Matching(&'static str),
+    /// "`label_replace` gives several series the labels {...}": they cannot be told apart any more.
+    SameLabels(String),
+    /// "`approx_topk` is not enabled. See `-limits.shard_aggregations`"
+    ApproxTopkDisabled,
     /// "the query timed out after 60s (`limits.query_timeout`); ask for a shorter time range or a narrower selector"
     TimedOut {
         /// The time that the query had.
@@ -48,10 +69,30 @@ impl fmt::Display for Error {
                 "the answer would be larger than {bytes_max} bytes (limits.max_query_bytes_returned); \
                  ask for fewer entries or a shorter time range"
             ),
-            Self::MetricUnsupported => f.write_str(
-                "metric queries over logs are not available in this version; \
-                 only expressions of constants such as vector(1)+vector(1) are",
+            Self::TooManySeries { series_max } => write!(
+                f,
+                "maximum number of series ({series_max}) reached for a single query; consider reducing query \
+                 cardinality by adding more specific stream selectors, reducing the time range, or aggregating \
+                 results with functions like sum(), count() or topk()"
             ),
+            Self::TooMuchMemory { bytes_max } => write!(
+                f,
+                "the query would need more than {bytes_max} bytes for its series and their values; ask for fewer \
+                 series (sum by a few labels), a larger step or a shorter time range"
+            ),
+            Self::Pipeline { error, series } => write!(
+                f,
+                "pipeline error: '{error}' for series: '{series}'.\n\
+                 Use a label filter to intentionally skip this error. (e.g | __error__!=\"{error}\").\n\
+                 To skip all potential errors you can match empty errors.(e.g __error__=\"\")\n\
+                 The label filter can also be specified after unwrap. (e.g | unwrap latency | __error__=\"\" )\n"
+            ),
+            Self::Matching(text) => f.write_str(text),
+            Self::SameLabels(labels) => write!(
+                f,
+                "label_replace gives several series the labels {labels}; keep a label that tells them apart, or sum them"
+            ),
+            Self::ApproxTopkDisabled => f.write_str("approx_topk is not enabled. See -limits.shard_aggregations"),
             Self::TimedOut { timeout } => write!(
                 f,
                 "the query timed out after {timeout:?} (limits.query_timeout); \

@@ -6,7 +6,7 @@ use std::fmt;
 use crate::labels::{LabelSet, Matcher};
 
 /// Pairs of name and value, sorted, no name twice.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ResultLabels(Vec<(String, String)>);
 
 impl ResultLabels {
@@ -15,6 +15,11 @@ impl ResultLabels {
         let mut pairs: Vec<_> = pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         pairs.sort_unstable();
         Self(pairs)
+    }
+
+    /// The value of a name; `None` if there is no such name.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.binary_search_by(|pair| pair.0.as_str().cmp(name)).ok().map(|at| self.0[at].1.as_str())
     }
 
     /// The pairs in order of their names.

@@ -12,6 +12,7 @@ use super::{
     Cancel, Direction, Error, Statistics,
     grep::Prefilter,
     merge::Hit,
+    metric::Needs,
     worker::{Job, Team},
 };
 use crate::labels::{Entries, LabelSet};
@@ -20,9 +21,9 @@ use crate::store::{self, Piece, Snapshot};
 
 /// Bytes of text that the calling thread searches alone before it calls other threads to help:
 /// below that, starting them costs more than they save.
-const ALONE_BYTES_MAX: u64 = 2 << 20;
+pub(super) const ALONE_BYTES_MAX: u64 = 2 << 20;
 /// How often the client's connection is looked at.
-const CLIENT_CHECK_INTERVAL: Duration = Duration::from_millis(20);
+pub(super) const CLIENT_CHECK_INTERVAL: Duration = Duration::from_millis(20);
 /// Different failures to read that one answer tells.
 pub(super) const WARNINGS_MAX: usize = 10;
 
@@ -30,7 +31,12 @@ pub(super) const WARNINGS_MAX: usize = 10;
 pub(super) trait Source: Sync {
     fn first_entry(&self) -> u64;
     fn time_span_ns(&self) -> (i64, i64);
+    fn lines(&self) -> usize;
     fn read(&self) -> Result<Arc<Entries>, store::Error>;
+    /// Reads at least the parts that are needed; the others may be empty.
+    fn read_parts(&self, _: Needs) -> Result<Arc<Entries>, store::Error> {
+        self.read()
+    }
 }
 
 impl Source for Piece {
@@ -39,6 +45,9 @@ impl Source for Piece {
     }
     fn time_span_ns(&self) -> (i64, i64) {
         self.time_span_ns()
+    }
+    fn lines(&self) -> usize {
+        self.lines()
     }
     fn read(&self) -> Result<Arc<Entries>, store::Error> {
         self.read()
@@ -206,6 +215,9 @@ mod tests {
         }
         fn time_span_ns(&self) -> (i64, i64) {
             self.entries.time_span_ns().unwrap()
+        }
+        fn lines(&self) -> usize {
+            self.entries.len()
         }
         fn read(&self) -> Result<Arc<Entries>, store::Error> {
             if self.damaged {

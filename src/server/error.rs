@@ -55,7 +55,7 @@ impl Error {
             Self::Query(query::Error::Canceled) => 499,
             // A full or failing disk passes: shippers keep and repeat on 503, and drop on 500.
             Self::Unavailable(_) | Self::Store(_) | Self::Query(query::Error::Store(store::Error::Closing)) => 503,
-            Self::Query(query::Error::Store(_)) => 500,
+            Self::Query(query::Error::Store(_) | query::Error::Matching(_) | query::Error::ApproxTopkDisabled) => 500,
             Self::Query(query::Error::TimedOut { .. }) => 504,
             Self::BadRequest(_) | Self::Body(_) | Self::Query(_) => 400,
         }

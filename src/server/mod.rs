@@ -18,6 +18,7 @@ mod json;
 mod labels;
 mod legacy;
 mod log_level;
+mod metric;
 mod metrics;
 mod options;
 mod params;

@@ -7,13 +7,14 @@ use super::{
     call::Call,
     error::Error,
     http::Request,
+    metric,
     params::{TimeRange, now_ns},
     permits::Permit,
     reply::Reply,
-    result::{log_reply, metric_reply},
+    result::log_reply,
 };
 use crate::logql::{self, Expr, LogExpr};
-use crate::query::{self, Cancel, Direction, Grid, LogAnswer, LogQuery, Statistics};
+use crate::query::{self, Cancel, Direction, Grid, LogAnswer, LogQuery, Times};
 
 /// How long a query waits for its turn.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -24,11 +25,9 @@ pub(super) fn answer(api: &Api, call: &mut Call<'_, '_>) -> Result<Reply, Error>
     let window = Window::of(api, call)?;
     match logql::parse(call.params.query())? {
         Expr::Metric(expr) => {
-            let started = Instant::now();
             let (start_ns, end_ns) = (window.range.start_ns, window.range.end_ns);
             let grid = Grid::aligned(start_ns, end_ns, call.params.step(window.range)?);
-            let answer = query::range(&expr, grid)?;
-            Ok(metric_reply(&answer, &Statistics { exec_time: started.elapsed(), ..Statistics::default() }))
+            metric::run(api, call, &expr, Times::Grid(grid))
         }
         Expr::Log(expr) => {
             let answer = run(api, call, &window, &expr, wants_categories(call.request))?;
@@ -96,7 +95,7 @@ pub(super) fn wants_categories(request: &Request<'_>) -> bool {
 }
 
 /// Waits for the permit to use all cores.
-fn turn(api: &Api, request: &Request<'_>) -> Result<Permit, Error> {
+pub(super) fn turn(api: &Api, request: &Request<'_>) -> Result<Permit, Error> {
     let gone = || request.client_is_gone();
     api.queries.take(PATIENCE, &gone).ok_or_else(|| {
         if gone() {

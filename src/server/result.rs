@@ -7,7 +7,7 @@ use super::{
     json::{self, Produce},
     reply::Reply,
 };
-use crate::query::{LogAnswer, MetricAnswer, ResultEntry, ResultStream, Sample, Series, Statistics};
+use crate::query::{LogAnswer, MetricAnswer, MetricValue, ResultEntry, ResultStream, Sample, Series, Statistics};
 
 /// Entries of log streams on their way out; what is written is freed.
 struct LogBody {
@@ -106,53 +106,67 @@ fn write_entry(out: &mut Vec<u8>, entry: &ResultEntry) {
     out.push(b']');
 }
 
-/// The answer of a metric query.
-pub(super) fn metric_reply(answer: &MetricAnswer, statistics: &Statistics) -> Reply {
-    let mut out = b"{\"status\":\"success\",\"data\":{\"resultType\":".to_vec();
-    match answer {
-        MetricAnswer::Scalar(sample) => {
-            out.extend_from_slice(b"\"scalar\",\"result\":");
-            write_sample(&mut out, *sample);
-        }
-        MetricAnswer::Vector(series) => {
-            out.extend_from_slice(b"\"vector\",\"result\":");
-            write_series(&mut out, series, |out, samples| {
-                out.extend_from_slice(b"\"value\":");
-                samples.iter().take(1).for_each(|sample| write_sample(out, *sample));
-            });
-        }
-        MetricAnswer::Matrix(series) => {
-            out.extend_from_slice(b"\"matrix\",\"result\":");
-            write_series(&mut out, series, |out, samples| {
-                out.extend_from_slice(b"\"values\":[");
-                for (at, sample) in samples.iter().enumerate() {
-                    if at > 0 {
-                        out.push(b',');
-                    }
-                    write_sample(out, *sample);
-                }
-                out.push(b']');
-            });
-        }
-    }
-    out.push(b',');
-    write_end(&mut out, statistics, &[]);
-    Reply::json(out)
+/// Series of a metric on their way out; what is written is freed.
+struct MetricBody {
+    head: Option<Vec<u8>>,
+    series: vec::IntoIter<Series>,
+    /// Samples of a range, in lists; otherwise each series has one.
+    is_matrix: bool,
+    tail: Vec<u8>,
 }
 
-fn write_series(out: &mut Vec<u8>, series: &[Series], values: impl Fn(&mut Vec<u8>, &[Sample])) {
-    out.push(b'[');
-    for (at, one) in series.iter().enumerate() {
-        if at > 0 {
+/// The answer of a metric query.
+pub(super) fn metric_reply(answer: MetricAnswer) -> Reply {
+    let mut head = b"{\"status\":\"success\",\"data\":{\"resultType\":".to_vec();
+    let mut tail = Vec::new();
+    let (series, is_matrix) = match answer.value {
+        MetricValue::Scalar(sample) => {
+            head.extend_from_slice(b"\"scalar\",\"result\":");
+            write_sample(&mut head, sample);
+            (Vec::new(), false)
+        }
+        MetricValue::Vector(series) => {
+            head.extend_from_slice(b"\"vector\",\"result\":[");
+            tail.push(b']');
+            (series, false)
+        }
+        MetricValue::Matrix(series) => {
+            head.extend_from_slice(b"\"matrix\",\"result\":[");
+            tail.push(b']');
+            (series, true)
+        }
+    };
+    tail.push(b',');
+    write_end(&mut tail, &answer.statistics, &answer.warnings);
+    tail.push(b'\n');
+    Reply::json_streamed(MetricBody { head: Some(head), series: series.into_iter(), is_matrix, tail })
+}
+
+impl Produce for MetricBody {
+    fn produce(&mut self, out: &mut Vec<u8>) -> bool {
+        if let Some(head) = self.head.take() {
+            out.extend_from_slice(&head);
+            return true;
+        }
+        let Some(series) = self.series.next() else {
+            out.append(&mut self.tail);
+            return false;
+        };
+        out.extend_from_slice(b"{\"metric\":");
+        json::labels(out, series.labels.iter());
+        out.extend_from_slice(if self.is_matrix { b",\"values\":[" } else { b",\"value\":" });
+        for (at, sample) in series.samples.iter().enumerate() {
+            if at > 0 {
+                out.push(b',');
+            }
+            write_sample(out, *sample);
+        }
+        out.extend_from_slice(if self.is_matrix { b"]}" } else { b"}" });
+        if self.series.len() > 0 {
             out.push(b',');
         }
-        out.extend_from_slice(b"{\"metric\":");
-        json::labels(out, one.labels.iter());
-        out.push(b',');
-        values(out, &one.samples);
-        out.push(b'}');
+        true
     }
-    out.push(b']');
 }
 
 fn write_sample(out: &mut Vec<u8>, sample: Sample) {
@@ -206,13 +220,8 @@ mod tests {
     use std::{io::Read, sync::Arc, time::Duration};
 
     use super::*;
-    use crate::labels::LabelSet;
     use crate::query::{Categories, ResultLabels};
     use crate::server::http::Answer;
-
-    fn set(pairs: &[(&str, &str)]) -> LabelSet {
-        LabelSet::new(pairs.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect())
-    }
 
     fn entry(timestamp_ns: i64, line: &str, categories: Option<Categories>) -> ResultEntry {
         ResultEntry { timestamp_ns, line: line.as_bytes().into(), categories }
@@ -281,19 +290,30 @@ mod tests {
     #[test]
     fn metric_answers() {
         let sample = |timestamp_ms, value| Sample { timestamp_ms, value };
-        let series =
-            || vec![Series { labels: set(&[("a", "1")]), samples: vec![sample(1500, 2.0), sample(2000, 0.5)] }];
-        for (answer, want) in [
-            (MetricAnswer::Scalar(sample(4_000_000_000_000, 2.0)), r#""scalar","result":[4000000000,"2"],"#),
-            (MetricAnswer::Vector(series()), r#""vector","result":[{"metric":{"a":"1"},"value":[1.5,"2"]}],"#),
+        let series = || {
+            let of = |name, samples| Series { labels: ResultLabels::new([(name, "1")]), samples };
+            vec![of("a", vec![sample(1500, 2.0)]), of("b", vec![sample(1500, 3.0)])]
+        };
+        let long = || {
+            let mut series = series();
+            series[0].samples.push(sample(2000, 0.5));
+            series
+        };
+        for (value, want) in [
+            (MetricValue::Scalar(sample(4_000_000_000_000, 2.0)), r#""scalar","result":[4000000000,"2"],"#),
             (
-                MetricAnswer::Matrix(series()),
-                r#""matrix","result":[{"metric":{"a":"1"},"values":[[1.5,"2"],[2,"0.5"]]}],"#,
+                MetricValue::Vector(series()),
+                r#""vector","result":[{"metric":{"a":"1"},"value":[1.5,"2"]},{"metric":{"b":"1"},"value":[1.5,"3"]}],"#,
             ),
-            (MetricAnswer::Vector(Vec::new()), r#""vector","result":[],"#),
+            (
+                MetricValue::Matrix(long()),
+                r#""matrix","result":[{"metric":{"a":"1"},"values":[[1.5,"2"],[2,"0.5"]]},{"metric":{"b":"1"},"values":[[1.5,"3"]]}],"#,
+            ),
+            (MetricValue::Vector(Vec::new()), r#""vector","result":[],"#),
         ] {
             let want = format!("{{\"status\":\"success\",\"data\":{{\"resultType\":{want}{STATS}}}}}\n");
-            assert_eq!(body(metric_reply(&answer, &statistics())), want);
+            let answer = MetricAnswer { value, statistics: statistics(), warnings: Vec::new() };
+            assert_eq!(body(metric_reply(answer)), want);
         }
     }
 }

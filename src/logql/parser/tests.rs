@@ -1,6 +1,7 @@
 //! What parses to what, and the words for what does not.
 
 use super::*;
+use crate::logql::random::Random;
 use crate::logql::{LabelFilter, MetricExpr, Stage};
 
 /// Text, and the canonical text of its tree; empty if that is the text itself.
@@ -260,4 +261,64 @@ fn a_hostile_query_is_refused_on_a_small_stack() {
     }
     let long = parse(&"x".repeat(140_003)).unwrap_err();
     assert_eq!(long.to_string(), "parse error : input size too long (140003 > 131072)");
+}
+
+/// Random words: whatever they form is refused or printed so that it parses again.
+#[test]
+fn random_words_do_no_harm() {
+    const WORDS: &[&str] = &[
+        "{a=\"b\"}",
+        "{",
+        "}",
+        "(",
+        ")",
+        "|",
+        " ",
+        "json",
+        "logfmt",
+        "x",
+        "=",
+        "\"v\"",
+        "`r`",
+        "|=",
+        "!~",
+        ">",
+        "5",
+        "5m",
+        "5KB",
+        "[5m]",
+        "rate(",
+        "sum by (x) (",
+        "unwrap",
+        "ip(",
+        ",",
+        "or",
+        "and",
+        "+",
+        "-",
+        "offset",
+        "vector(1)",
+        "on(",
+        "'",
+        "\\",
+        "é",
+        "#",
+        "\n",
+        "\"",
+        "[",
+        "bool",
+        "drop",
+    ];
+    let mut random = Random::new();
+    let mut parsed = 0;
+    for _ in 0..30_000 {
+        let start = random.pick(&["", "{a=\"b\"} ", "{a=\"b\"} | ", "rate({a=\"b\"} "]);
+        let text = format!("{start}{}", random.text(WORDS, 7));
+        if let Ok(expr) = parse(&text) {
+            parsed += 1;
+            let printed = expr.to_string();
+            assert!(parse(&printed).is_ok() || printed.contains("NaN"), "{text} printed as {printed}");
+        }
+    }
+    assert!(parsed > 300, "{parsed}");
 }

@@ -13,7 +13,7 @@ use super::ast::{
 use super::literal::{print_float, quoted};
 use super::regex::{Form, Regex};
 use super::units::{print_bytes, print_go_duration, print_prometheus_duration};
-use crate::labels::{LabelSet, MatchOp, Matcher};
+use crate::labels::{MatchOp, Matcher};
 
 pub use broken::pretty;
 
@@ -42,18 +42,13 @@ fn write_selector(f: &mut impl Write, selector: &[Matcher]) -> fmt::Result {
     f.write_char('}')
 }
 
-/// A matcher; a name that is no identifier is quoted.
+/// A matcher, its value quoted as a string of this language.
 struct MatcherText<'a>(&'a Matcher);
 
 impl Display for MatcherText<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let Matcher { name, op, value, .. } = self.0;
-        if LabelSet::is_name(name) {
-            f.write_str(name)?;
-        } else {
-            f.write_str(&quoted(name))?;
-        }
-        write!(f, "{}{}", match_op_text(*op), quoted(value))
+        write!(f, "{name}{}{}", match_op_text(*op), quoted(value))
     }
 }
 

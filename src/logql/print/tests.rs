@@ -3,23 +3,18 @@
 use super::super::ast::{BinaryExpr, BinaryOp, Group, RangeOp, VectorOp};
 use super::*;
 use crate::logql::parse;
+use crate::logql::random::Random;
 
-/// A generator of trees: deterministic, so that a failure can be repeated.
-struct Trees {
-    state: u64,
-}
+/// A generator of trees.
+struct Trees(Random);
 
 impl Trees {
-    /// A number below `bound` (xorshift64*).
     fn below(&mut self, bound: u64) -> u64 {
-        self.state ^= self.state >> 12;
-        self.state ^= self.state << 25;
-        self.state ^= self.state >> 27;
-        (self.state.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) % bound
+        self.0.below(bound)
     }
 
     fn pick<T: Copy>(&mut self, items: &[T]) -> T {
-        items[usize::try_from(self.below(items.len() as u64)).unwrap()]
+        self.0.pick(items)
     }
 
     fn many<T>(&mut self, from: u64, to: u64, make: impl Fn(&mut Self) -> T) -> Vec<T> {
@@ -210,7 +205,7 @@ impl Trees {
 
 #[test]
 fn a_printed_tree_parses_to_itself() {
-    let mut trees = Trees { state: 0x9e37_79b9_7f4a_7c15 };
+    let mut trees = Trees(Random::new());
     for round in 0..2000 {
         let tree = if round % 2 == 0 { Expr::Log(trees.log()) } else { Expr::Metric(trees.metric(3)) };
         for text in [tree.to_string(), pretty(&tree)] {

@@ -32,6 +32,11 @@ impl OnDemand {
         Self { pattern, dfa: OnceLock::new() }
     }
 
+    /// No DFA at all: what is matched once per stream is not worth compiling one.
+    pub(super) fn never() -> Self {
+        Self { pattern: String::new(), dfa: OnceLock::from(None) }
+    }
+
     /// The DFA; `None` if the expression is not for this engine.
     pub(super) fn get(&self) -> Option<&LazyDfa> {
         self.dfa.get_or_init(|| LazyDfa::new(&self.pattern)).as_ref()

@@ -82,7 +82,10 @@ impl Regex {
             names,
             lite,
             #[cfg(feature = "dfa")]
-            dfa: dfa::OnDemand::new(write::write(&node, Reader::Automata)),
+            dfa: match form {
+                Form::Part | Form::Whole => dfa::OnDemand::new(write::write(&node, Reader::Automata)),
+                Form::WholeDotAll => dfa::OnDemand::never(),
+            },
         })
     }
 
@@ -129,6 +132,42 @@ impl Regex {
     /// whole match.
     pub fn captures_at(&self, locations: &mut CaptureLocations, text: &str, start: usize) -> bool {
         self.lite.captures_read_at(locations, text, start).is_some()
+    }
+
+    /// Appends `replacement` with its `$1`, `${name}` and `$$` filled in from a match in `text`. A
+    /// group that is unknown or took no part gives nothing; a `$` before anything else stays.
+    pub fn expand(&self, places: &CaptureLocations, text: &str, replacement: &str, out: &mut String) {
+        let mut rest = replacement;
+        while let Some(at) = rest.find('$') {
+            out.push_str(&rest[..at]);
+            let tail = &rest[at + 1..];
+            if let Some(after) = tail.strip_prefix('$') {
+                out.push('$');
+                rest = after;
+                continue;
+            }
+            let braced = tail.strip_prefix('{');
+            let body = braced.unwrap_or(tail);
+            let length = body.find(|c: char| c != '_' && !c.is_alphanumeric()).unwrap_or(body.len());
+            let closed = braced.is_none() || body[length..].starts_with('}');
+            if length == 0 || !closed {
+                out.push('$');
+                rest = tail;
+                continue;
+            }
+            let group = self.group(&body[..length]).filter(|group| *group < places.len());
+            if let Some((start, end)) = group.and_then(|group| places.get(group)) {
+                out.push_str(&text[start..end]);
+            }
+            rest = &body[length + usize::from(braced.is_some())..];
+        }
+        out.push_str(rest);
+    }
+
+    /// The number of a group that is named by its number or its name.
+    fn group(&self, name: &str) -> Option<usize> {
+        let named = || self.names.iter().position(|known| known.as_deref() == Some(name)).map(|at| at + 1);
+        name.parse().ok().or_else(named)
     }
 }
 

@@ -2,6 +2,7 @@
 //! Go answers.
 
 use super::*;
+use crate::logql::random::Random;
 
 fn literals(source: &str) -> String {
     let regex = Regex::new(source, Form::Part).unwrap();
@@ -128,6 +129,7 @@ const FOUND: &[(&str, &[&str], &[&str])] = &[
     (r"\pL\PN", &["éx"], &["1x", "é1"]),
     ("(?U)a+b", &["aab"], &["b"]),
     ("x(?i)y|z", &["xY", "Z", "z"], &["Xy"]),
+    ("(a(?i)b)c", &["aBc"], &["aBC"]),
     ("[^\\x00-\\x{10FFFF}]", &[], &["", "a"]),
     ("\u{fffd}", &["\u{fffd}"], &["x"]),
     ("(a|b|c)(d|e)*f", &["af", "bddef"], &["f"]),
@@ -220,4 +222,88 @@ fn groups_are_found_by_number_and_name() {
     assert!(regex.captures_at(&mut places, "x [db] slow 900ms", 0));
     assert_eq!((places.get(1), places.get(2), places.get(3)), (Some((3, 5)), Some((12, 15)), None));
     assert!(!regex.captures_at(&mut places, "x [db] slow 900ms", 5));
+}
+
+#[test]
+fn replacements_are_filled_in() {
+    let regex = Regex::new(r"(?P<a>\w+)-(\w+)(z)?", Form::Part).unwrap();
+    let mut places = regex.locations();
+    let text = "x one-two";
+    assert!(regex.captures_at(&mut places, text, 0));
+    for (replacement, expected) in [
+        ("$1/$2", "one/two"),
+        ("${a}x$ax", "onex"),
+        ("$$1 $", "$1 $"),
+        ("${1}0 $10", "one0 "),
+        ("[$3$9$nope]", "[]"),
+        ("${a", "${a"),
+        ("$-", "$-"),
+        ("${}", "${}"),
+        ("$0", "one-two"),
+    ] {
+        let mut out = String::new();
+        regex.expand(&places, text, replacement, &mut out);
+        assert_eq!(out, expected, "{replacement}");
+    }
+}
+
+/// Random expressions over random texts: the engines agree, and a text that matches holds one of
+/// each list of required literals.
+#[test]
+fn random_expressions_keep_their_promises() {
+    const PIECES: &[&str] = &[
+        "a",
+        "b",
+        "foo",
+        "Bar",
+        "\\d",
+        "\\w",
+        "[ab]",
+        "[^a]",
+        ".",
+        ".*",
+        "(",
+        "(?i:",
+        ")",
+        "|",
+        "*",
+        "+",
+        "?",
+        "{2}",
+        "{1,3}",
+        "^",
+        "$",
+        "\\b",
+        "é",
+        "\\s",
+        "(?i)",
+        "x*?",
+        "\\x{fffd}",
+    ];
+    const TEXTS: &[&str] = &["a", "b", "foo", "FOO", "bar", "1", " ", "\n", "é", "É", "\u{fffd}", "x", "_"];
+    let mut random = Random::new();
+    let (mut compiled, mut matched) = (0, 0);
+    for _ in 0..4000 {
+        let source = random.text(PIECES, 7);
+        let form = random.pick(&[Form::Part, Form::Whole, Form::WholeDotAll]);
+        let Ok(regex) = Regex::new(&source, form) else {
+            continue;
+        };
+        compiled += 1;
+        for _ in 0..8 {
+            let text = random.text(TEXTS, 6);
+            let expected = regex.lite.is_match(&text);
+            assert_eq!(regex.is_match(text.as_bytes()), expected, "{source:?} {form:?} on {text:?}");
+            #[cfg(feature = "dfa")]
+            if let Some(dfa) = regex.dfa.get() {
+                assert_eq!(dfa.is_match(&mut dfa.cache(), text.as_bytes()), Some(expected), "{source:?} on {text:?}");
+            }
+            if expected {
+                matched += 1;
+                let held = |list: &Vec<Literal>| list.iter().any(|literal| Needle::new(literal).is_in(text.as_bytes()));
+                assert!(regex.required_literals().iter().all(held), "{source:?} on {text:?}");
+            }
+        }
+    }
+    assert!(compiled > 1000 && matched > 1000, "{compiled} {matched}");
 }

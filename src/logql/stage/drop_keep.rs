@@ -12,6 +12,10 @@ impl Compiled for Drop {
     fn worker(&self) -> Box<dyn Worker + '_> {
         Box::new(self)
     }
+
+    fn reads_line(&self) -> bool {
+        false
+    }
 }
 
 impl Worker for &Drop {
@@ -39,6 +43,10 @@ pub(super) struct Keep(pub(super) Vec<LabelChoice>);
 impl Compiled for Keep {
     fn worker(&self) -> Box<dyn Worker + '_> {
         Box::new(self)
+    }
+
+    fn reads_line(&self) -> bool {
+        false
     }
 }
 

@@ -83,6 +83,10 @@ impl Compiled for Condition {
     fn worker(&self) -> Box<dyn Worker + '_> {
         Box::new(self)
     }
+
+    fn reads_line(&self) -> bool {
+        false
+    }
 }
 
 impl Worker for &Condition {

@@ -84,16 +84,17 @@ impl LogfmtWorker<'_> {
         } else {
             pair.value
         };
+        let all_keys = self.stage.fields.is_empty();
+        if all_keys && value.is_empty() && !self.stage.keep_empty {
+            return Ok(());
+        }
         self.key.clear();
         append_sanitized(&mut self.key, pair.key);
         if self.key.is_empty() {
             return Ok(());
         }
-        if self.stage.fields.is_empty() {
-            if !value.is_empty() || self.stage.keep_empty {
-                labels.extract(&self.key, false, |out| append_value(value, out));
-            }
-            return Ok(());
+        if all_keys {
+            labels.extract(&self.key, false, |out| append_value(value, out));
         }
         for (label, key) in &self.stage.fields {
             if *key == self.key {

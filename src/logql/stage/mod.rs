@@ -27,6 +27,11 @@ pub(super) use unwrap::UnwrapStage;
 pub(super) trait Compiled: Debug + Send + Sync {
     /// The stage in the hands of one thread.
     fn worker(&self) -> Box<dyn Worker + '_>;
+
+    /// Whether the stage looks at the line; if none does, a query need not read the lines.
+    fn reads_line(&self) -> bool {
+        true
+    }
 }
 
 /// A stage in the hands of one thread.
@@ -35,8 +40,7 @@ pub(super) trait Worker {
     fn run(&mut self, entry: &mut Entry<'_, '_>) -> bool;
 }
 
-/// Compiles any stage but a line filter, which works on the line alone. The error is the part of
-/// Loki's message behind the stage.
+/// Compiles a stage of any kind. The error is the part of Loki's message behind the stage.
 pub(super) fn compile(stage: &Stage, clock: &Clock) -> Result<Box<dyn Compiled>, String> {
     Ok(match stage {
         Stage::LineFilter(filter) => Box::new(LineTest::new(filter)?),

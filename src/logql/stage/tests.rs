@@ -2,6 +2,7 @@
 //! Loki 3.7.6 was seen to answer.
 
 use crate::labels::LabelSet;
+use crate::logql::random::Random;
 use crate::logql::{Clock, Expr, MetricExpr, Needs, Pipeline, parse};
 
 fn set(pairs: &[(&str, &str)]) -> LabelSet {
@@ -59,12 +60,30 @@ fn json() {
         ("[1]", "| json", r#"__error__="JSONParserErr" __error_details__="Value looks like object, but can't find closing '}' symbol""#),
         ("", "| json | __error__!=\"\" | drop __error_details__", r#"__error__="JSONParserErr""#),
         (r#"{"__error__":"zz"}"#, "| json", r#"__error__="zz""#),
+        (r#"{"__error__":"zz"}"#, "| json | drop __error__", r#"__error__="zz""#),
         (r#"{"a":{"a":{"a":1}}}"#, "| json", r#"a_a_a="1""#),
     ]);
     let deep = format!("{}1{}", "{\"a\":".repeat(50_000), "}".repeat(50_000));
     let small = std::thread::Builder::new().stack_size(256 * 1024);
     let deep = small.spawn(move || outcome("| json | json x=\"a.a\" | unpack | keep nothing", &LabelSet::default(), &LabelSet::default(), &deep));
     assert_eq!(deep.unwrap().join().unwrap(), "");
+}
+
+#[test]
+fn labels_of_one_line_are_forgotten_at_the_next() {
+    let line = |prefix: &str| {
+        let members: Vec<String> = (0..50).map(|n| format!("\"{prefix}{n}\":{n}")).collect();
+        format!("{{{0},{0}}}", members.join(","))
+    };
+    let pipeline = compile("| json").unwrap();
+    let none = LabelSet::default();
+    let mut runner = pipeline.runner(&none);
+    for prefix in ["a", "b", "a"] {
+        let line = line(prefix);
+        let passed = runner.run(0, line.as_bytes(), &none).unwrap();
+        let labels = passed.labels.unwrap();
+        assert_eq!((labels.all().count(), labels.get(&format!("{prefix}7"))), (50, Some("7")));
+    }
 }
 
 #[test]
@@ -156,6 +175,8 @@ fn label_filters() {
         ("n = \"10\" or z > 9 | __error__=\"\"", true), ("n = \"11\" or z > 9 | __error__!=\"\"", true),
         ("n =~ \"1.\"", true), ("n =~ \"1\"", false), ("n !~ \"1\"", true), ("missing =~ \"|x\"", true),
         ("(n > 5 or n > 50) and n < 20", true),
+        ("(n > 50 and z > 1) or n = 10 | __error__!=\"\"", true),
+        ("z > 9 | ip = ip(\"1.1.1.1\")", true),
     ] {
         let passes = outcome(&format!("| logfmt --keep-empty | {filter}"), &LabelSet::default(), &LabelSet::default(), values) != "dropped";
         assert_eq!(passes, expected, "{filter}");
@@ -261,7 +282,7 @@ fn unwrap_reads_a_number() {
         ("unwrap v | __error__=\"\"", "v=x", None),
         ("unwrap v | v > 1", "v=1", None),
     ] {
-        let query = format!("sum_over_time({{x=\"y\"}} | logfmt | {unwrap} [5m])");
+        let query = format!("sum_over_time({{x=\"y\"}} | logfmt --keep-empty | {unwrap} [5m])");
         let Ok(Expr::Metric(MetricExpr::Range(range))) = parse(&query) else { unreachable!() };
         let clock = Clock::default();
         let pipeline = Pipeline::compile_for_samples(&range, Needs::All, &clock).unwrap();
@@ -320,5 +341,70 @@ fn only_functions_over_bytes_need_the_formatted_line() {
         let pipeline = Pipeline::compile_for_samples(&range, Needs::All, &Clock::default()).unwrap();
         let none = LabelSet::default();
         assert_eq!(pipeline.runner(&none).run(0, b"old line", &none).unwrap().line.len(), length, "{function}");
+    }
+}
+
+/// Random lines, among them some that are no UTF-8: no stage panics, and no label is there twice.
+#[test]
+fn random_lines_do_no_harm() {
+    const PIECES: &[&str] = &[
+        "{",
+        "}",
+        "[",
+        "]",
+        "\"",
+        "\\",
+        ":",
+        ",",
+        "a",
+        "1",
+        "=",
+        " ",
+        "\\u00e9",
+        "\\ud83d",
+        "é",
+        "null",
+        "true",
+        "-",
+        "_entry",
+        "\"a\":",
+        "\"b\":{",
+        "a=\"x\" ",
+        "b=",
+        "\u{1b}[31m",
+        "\u{9b}",
+        "\u{fffd}",
+        "BROKEN",
+        "10.1.2.3",
+        "::1",
+        "<",
+        "\n",
+        ".",
+    ];
+    let stages = [
+        "| json | unpack | logfmt --strict | a > 5 or b < 5s or c = 5KB",
+        "| json x=\"a.b[0]\", y=\"[1]\" | keep x",
+        "| logfmt --keep-empty | label_format b=a, c=\"{{.a}}{{fromJson .b}}\"",
+        "| logfmt a, z=\"b\" | drop a",
+        "| pattern \"<a>=<b> <c>\" | regexp \"(?P<d>.)(?P<e>\\\\S*)$\"",
+        "| decolorize | line_format \"{{__line__ | trunc 5 | title}}\" | json",
+        "|= ip(\"10.0.0.0/8\") or ip(\"::/0\") |> \"<_>1<_>\" !~ \"(?i)A.é\" | unpack",
+    ];
+    let pipelines = stages.map(|stages| compile(stages).unwrap());
+    let stream = set(&[("a", "st"), ("s", "v")]);
+    let mut runners: Vec<_> = pipelines.iter().map(|pipeline| pipeline.runner(&stream)).collect();
+    let mut random = Random::new();
+    for _ in 0..4000 {
+        let line = random.text(PIECES, 14);
+        let broken: Vec<u8> = line.split("BROKEN").map(str::as_bytes).collect::<Vec<_>>().join(&0xe2);
+        for runner in &mut runners {
+            if let Some(labels) = runner.run(0, &broken, &set(&[("b", "m")])).and_then(|passed| passed.labels) {
+                let mut names: Vec<&str> = labels.all().map(|(name, _)| name).collect();
+                let count = names.len();
+                names.sort_unstable();
+                names.dedup();
+                assert_eq!(names.len(), count, "{line}");
+            }
+        }
     }
 }

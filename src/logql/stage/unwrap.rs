@@ -30,6 +30,10 @@ impl Compiled for UnwrapStage {
     fn worker(&self) -> Box<dyn Worker + '_> {
         Box::new(self)
     }
+
+    fn reads_line(&self) -> bool {
+        false
+    }
 }
 
 impl Worker for &UnwrapStage {

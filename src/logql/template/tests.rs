@@ -88,7 +88,7 @@ const PRINTS: &[(&str, &str)] = &[
     ("{{indent 2 \"x\\ny\"}}|{{nindent 1 \"x\"}}|{{repeat 3 \"ab\"}}", "  x\n  y|\n x|ababab"),
     ("[{{alignLeft 4 .s}}] [{{alignLeft 13 .s}}] [{{alignRight 4 .s}}] [{{alignRight 13 .s}}] [{{alignLeft -1 .n}}]", "[Hell] [Hello World  ] [orld] [  Hello World] [7]"),
     (r#"{{regexReplaceAll "l+" .s "L"}} {{regexReplaceAll "(H)(e)" .s "${2}${1}"}} {{regexReplaceAll "o(.)" .s "$1"}} {{regexReplaceAll "(?P<x>W)" .s "$x$x $$ $1x"}}"#, "HeLo WorLd eHllo World Hell Wrld Hello WW $ orld"),
-    (r#"{{regexReplaceAllLiteral "l+" .s "$1"}} {{regexReplaceAll "x*" "abc" "-"}}"#, "He$1o Wor$1d -a-b-c-"),
+    (r#"{{regexReplaceAllLiteral "l+" .s "$1"}} {{regexReplaceAll "x*" "abc" "-"}} {{regexReplaceAll "a*" "baaac" "x"}}"#, "He$1o Wor$1d -a-b-c- xbxcx"),
     (r#"{{count "" .s}} {{count "l" .s}} {{count "日" .u}}"#, "12 3 1"), ("{{__line__}}", "the line"),
     // Conversions.
     ("{{b64enc .s}} {{b64dec .b64}} {{b64dec \"?\"}}", "SGVsbG8gV29ybGQ= hello illegal base64 data at input byte 0"),

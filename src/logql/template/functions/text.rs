@@ -184,7 +184,7 @@ fn replace_all(regex: &Regex, text: &str, replacement: &str, expands: bool) -> S
         let (start, end) = places.get(0).unwrap_or((copied, copied));
         out.push_str(&text[copied..start]);
         if expands {
-            expand(regex, text, places, replacement, &mut out);
+            regex.expand(places, text, replacement, &mut out);
         } else {
             out.push_str(replacement);
         }
@@ -192,37 +192,4 @@ fn replace_all(regex: &Regex, text: &str, replacement: &str, expands: bool) -> S
     });
     out.push_str(&text[copied..]);
     out
-}
-
-/// Appends a replacement with its `$1`, `${name}` and `$$` filled in.
-fn expand(regex: &Regex, text: &str, places: &regex_lite::CaptureLocations, replacement: &str, out: &mut String) {
-    let mut rest = replacement;
-    while let Some(at) = rest.find('$') {
-        out.push_str(&rest[..at]);
-        let tail = &rest[at + 1..];
-        if let Some(after) = tail.strip_prefix('$') {
-            out.push('$');
-            rest = after;
-            continue;
-        }
-        let braced = tail.strip_prefix('{');
-        let body = braced.unwrap_or(tail);
-        let length = body.find(|c: char| c != '_' && !c.is_alphanumeric()).unwrap_or(body.len());
-        let closed = braced.is_none() || body[length..].starts_with('}');
-        if length == 0 || !closed {
-            out.push('$');
-            rest = tail;
-            continue;
-        }
-        let name = &body[..length];
-        let group = name.parse().ok().or_else(|| {
-            let named = regex.group_names().iter().position(|known| known.as_deref() == Some(name));
-            named.map(|at| at + 1)
-        });
-        if let Some((start, end)) = group.filter(|group| *group < places.len()).and_then(|group| places.get(group)) {
-            out.push_str(&text[start..end]);
-        }
-        rest = &body[length + usize::from(braced.is_some())..];
-    }
-    out.push_str(rest);
 }

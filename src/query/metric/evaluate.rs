@@ -1,0 +1,218 @@
+//! A metric query from the expression to the answer: plan, scan, combine, collect.
+
+use std::collections::BTreeMap;
+
+use super::{
+    aggregate::aggregate,
+    binary::combine,
+    label_replace::replace,
+    plan::{Node, Plan},
+    range_function,
+    scan::{Findings, Scan},
+    series::{MetricAnswer, MetricValue, Point, Row, Sample, Series, Times, Value},
+    window::Windows,
+};
+use crate::logql::{Clock, MetricExpr};
+use crate::query::{
+    Cancel, Error, Limits, ResultLabels,
+    limits::cores,
+    search::{Source, Stream, streams_of},
+};
+use crate::store::Store;
+
+/// A metric query.
+#[derive(Clone, Copy, Debug)]
+pub struct MetricQuery<'q> {
+    /// What is asked.
+    pub expr: &'q MetricExpr,
+    /// At which times.
+    pub times: Times,
+    /// What templates know of the world.
+    pub clock: &'q Clock,
+    /// More series than the limit are no error: the first ones are answered, with a warning.
+    pub may_be_partial: bool,
+}
+
+impl MetricQuery<'_> {
+    /// Whether the answer depends on what is stored; if not, it costs nothing.
+    pub fn reads_lines(&self) -> bool {
+        reads_lines(self.expr)
+    }
+}
+
+fn reads_lines(expr: &MetricExpr) -> bool {
+    match expr {
+        MetricExpr::Literal(_) | MetricExpr::Vector(_) => false,
+        MetricExpr::Range(_) => true,
+        MetricExpr::Aggregate(aggregation) => reads_lines(&aggregation.inner),
+        MetricExpr::Binary(binary) => reads_lines(&binary.left) || reads_lines(&binary.right),
+        MetricExpr::LabelReplace(replace) => reads_lines(&replace.inner),
+    }
+}
+
+/// Runs a metric query. `client_is_gone` is asked now and then on the calling thread.
+pub fn measure(
+    store: &Store,
+    query: &MetricQuery<'_>,
+    limits: &Limits,
+    cancel: &Cancel,
+    client_is_gone: &dyn Fn() -> bool,
+) -> Result<MetricAnswer, Error> {
+    let plan = Plan::new(query.expr, query.clock)?;
+    let streams_of_leg = |leg: usize, windows: &Windows| match windows.span_ns() {
+        Some((start_ns, end_ns)) => streams_of(store.snapshot(&plan.legs[leg].expr.log.selector, start_ns, end_ns)),
+        None => Vec::new(),
+    };
+    let setting = Setting { series_max: limits.max_query_series, workers: cores(), cancel, client_is_gone };
+    let mut answer = evaluate(&plan, query, &setting, &streams_of_leg)?;
+    answer.statistics.exec_time = cancel.elapsed();
+    Ok(answer)
+}
+
+/// What an evaluation may use.
+pub(super) struct Setting<'s> {
+    /// Series of the answer.
+    pub(super) series_max: usize,
+    /// Threads of a scan, the calling one included.
+    pub(super) workers: usize,
+    pub(super) cancel: &'s Cancel,
+    pub(super) client_is_gone: &'s dyn Fn() -> bool,
+}
+
+/// Evaluates a plan over the streams that `streams_of_leg` finds for each leg.
+pub(super) fn evaluate<S: Source>(
+    plan: &Plan<'_>,
+    query: &MetricQuery<'_>,
+    setting: &Setting<'_>,
+    streams_of_leg: &dyn Fn(usize, &Windows) -> Vec<Stream<S>>,
+) -> Result<MetricAnswer, Error> {
+    let Setting { series_max, workers, cancel, client_is_gone } = *setting;
+    let stamps_ms = query.times.stamps_ms();
+    // All snapshots are taken before the first scan, so that both sides of an operator see the same lines.
+    let windows_and_streams: Vec<_> = (0..plan.legs.len())
+        .map(|leg| {
+            let expr = plan.legs[leg].expr;
+            let windows = Windows::new(query.times.iter_ns(), expr.range_ns, expr.offset_ns);
+            let streams = streams_of_leg(leg, &windows);
+            (windows, streams)
+        })
+        .collect();
+    let mut findings = Findings::default();
+    let mut leg_rows = Vec::new();
+    for (leg, (windows, streams)) in plan.legs.iter().zip(windows_and_streams) {
+        let scan = Scan {
+            leg,
+            windows: &windows,
+            streams: &streams,
+            workers,
+            series_max: (plan.is_one_leg() && !query.may_be_partial).then_some(series_max),
+            cancel,
+            client_is_gone,
+        };
+        leg_rows.push(Some(range_function::rows(&scan, &mut findings)?));
+    }
+    let mut evaluation = Evaluation { uses: plan.uses(), leg_rows, steps: stamps_ms.len(), cancel };
+    let value = evaluation.value(&plan.root)?;
+    let mut warnings = findings.warnings;
+    warnings.sort();
+    warnings.dedup();
+    let value = match (value, query.times) {
+        (Value::Number(value), Times::Instant(_)) => MetricValue::Scalar(Sample { timestamp_ms: stamps_ms[0], value }),
+        (value, times) => {
+            let is_instant = matches!(times, Times::Instant(_));
+            let mut rows = match value {
+                Value::Number(value) => vec![constant(value, stamps_ms.len())],
+                Value::Rows(rows) if is_instant => rows,
+                Value::Rows(rows) => with_distinct_labels(rows)?,
+            };
+            if !(is_instant && plan.root.sorts()) {
+                rows.sort_by(|a, b| a.labels.cmp(&b.labels));
+            }
+            if rows.len() > series_max {
+                if !query.may_be_partial {
+                    return Err(Error::TooManySeries { series_max });
+                }
+                rows.truncate(series_max);
+                warnings.push(format!(
+                    "maximum number of series ({series_max}) reached for a single query; returning partial results"
+                ));
+            }
+            let series = rows.into_iter().map(|row| series(row, &stamps_ms)).collect();
+            if is_instant { MetricValue::Vector(series) } else { MetricValue::Matrix(series) }
+        }
+    };
+    Ok(MetricAnswer { value, statistics: findings.statistics, warnings })
+}
+
+/// A number, or a vector without labels, at every step.
+fn constant(value: f64, steps: usize) -> Row {
+    Row { labels: ResultLabels::default(), points: (0..).take(steps).map(|step| Point { step, value }).collect() }
+}
+
+fn series(row: Row, stamps_ms: &[i64]) -> Series {
+    let sample = |point: Point| Sample { timestamp_ms: stamps_ms[point.step as usize], value: point.value };
+    Series { labels: row.labels, samples: row.points.into_iter().map(sample).collect() }
+}
+
+/// One row for each label set. Rows that have the same labels at different steps become one.
+fn with_distinct_labels(rows: Vec<Row>) -> Result<Vec<Row>, Error> {
+    let mut by_labels: BTreeMap<ResultLabels, Vec<Point>> = BTreeMap::new();
+    for mut row in rows {
+        let points = by_labels.entry(row.labels).or_default();
+        points.append(&mut row.points);
+    }
+    let mut distinct = Vec::with_capacity(by_labels.len());
+    for (labels, mut points) in by_labels {
+        points.sort_by_key(|point| point.step);
+        if points.windows(2).any(|pair| pair[0].step == pair[1].step) {
+            return Err(Error::SameLabels(labels.to_string()));
+        }
+        distinct.push(Row { labels, points });
+    }
+    Ok(distinct)
+}
+
+/// The evaluation of a plan whose scans are done.
+struct Evaluation<'e> {
+    /// How often each leg's rows are still asked for; the last one gets them.
+    uses: Vec<usize>,
+    leg_rows: Vec<Option<Vec<Row>>>,
+    steps: usize,
+    cancel: &'e Cancel,
+}
+
+impl Evaluation<'_> {
+    fn value(&mut self, node: &Node<'_>) -> Result<Value, Error> {
+        let value = match node {
+            Node::Literal(value) => Value::Number(*value),
+            Node::Vector(value) => Value::Rows(vec![constant(*value, self.steps)]),
+            Node::Leg(leg) => Value::Rows(self.rows_of_leg(*leg)),
+            Node::Aggregate { op, keep, labels, inner } => {
+                let rows = self.rows(inner)?;
+                Value::Rows(aggregate(*op, *keep, labels, rows, self.steps, self.cancel)?)
+            }
+            Node::Binary { expr, left, right } => {
+                let (left, right) = (self.value(left)?, self.value(right)?);
+                combine(expr, left, right, self.steps, self.cancel)?
+            }
+            Node::LabelReplace { expr, inner } => {
+                let rows = self.rows(inner)?;
+                Value::Rows(replace(expr, rows, self.cancel)?)
+            }
+        };
+        value.bounded()
+    }
+
+    fn rows(&mut self, node: &Node<'_>) -> Result<Vec<Row>, Error> {
+        Ok(match self.value(node)? {
+            Value::Rows(rows) => rows,
+            Value::Number(value) => vec![constant(value, self.steps)],
+        })
+    }
+
+    fn rows_of_leg(&mut self, leg: usize) -> Vec<Row> {
+        self.uses[leg] -= 1;
+        let rows = &mut self.leg_rows[leg];
+        if self.uses[leg] == 0 { rows.take() } else { rows.clone() }.unwrap_or_default()
+    }
+}

@@ -1,0 +1,149 @@
+//! Whole queries over entries in memory.
+
+mod definitions;
+mod examples;
+
+use std::{sync::Arc, time::Duration};
+
+use super::{
+    Grid, MetricAnswer, MetricQuery, MetricValue, Times,
+    evaluate::{Setting, evaluate},
+    plan::Plan,
+};
+use crate::labels::{Entries, LabelSet};
+use crate::logql::{self, Clock, Expr, MetricExpr};
+use crate::query::{
+    Cancel, Error,
+    search::{Source, Stream},
+};
+use crate::store;
+
+const S: i64 = 1_000_000_000;
+
+/// A piece in memory.
+struct Run {
+    first_entry: u64,
+    entries: Arc<Entries>,
+    damaged: bool,
+}
+
+impl Source for Run {
+    fn first_entry(&self) -> u64 {
+        self.first_entry
+    }
+    fn time_span_ns(&self) -> (i64, i64) {
+        self.entries.time_span_ns().unwrap()
+    }
+    fn lines(&self) -> usize {
+        self.entries.len()
+    }
+    fn read(&self) -> Result<Arc<Entries>, store::Error> {
+        if self.damaged {
+            return Err(store::Error::Damaged { path: "s1.chunk".into(), offset: 5, what: "checksum mismatch" });
+        }
+        Ok(Arc::clone(&self.entries))
+    }
+}
+
+/// An entry of a stream: nanoseconds, line, metadata.
+type Line<'l> = (i64, String, &'l [(&'l str, &'l str)]);
+
+fn set(pairs: &[(&str, &str)]) -> LabelSet {
+    LabelSet::new(pairs.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect())
+}
+
+/// A stream whose pieces have `piece_lines` entries each; every second one is sorted, as blocks are.
+fn stream(labels: &[(&str, &str)], lines: &[Line<'_>], piece_lines: usize) -> Stream<Run> {
+    let mut first_entry = 0;
+    let pieces = lines.chunks(piece_lines).enumerate().map(|(n, lines)| {
+        let mut entries = Entries::new();
+        for (timestamp_ns, line, metadata) in lines {
+            let metadata = entries.intern(&set(metadata));
+            entries.push(*timestamp_ns, line.as_bytes(), metadata);
+        }
+        let entries = if n % 2 == 0 { entries.sorted_by_time().unwrap_or(entries) } else { entries };
+        let run = Run { first_entry, entries: Arc::new(entries), damaged: false };
+        first_entry += lines.len() as u64;
+        run
+    });
+    Stream { labels: Arc::new(set(labels)), pieces: pieces.collect() }
+}
+
+fn parsed(query: &str) -> MetricExpr {
+    match logql::parse(query) {
+        Ok(Expr::Metric(expr)) => expr,
+        other => panic!("{query}: {other:?}"),
+    }
+}
+
+/// How a query is run.
+#[derive(Clone, Copy)]
+struct How {
+    workers: usize,
+    series_max: usize,
+    may_be_partial: bool,
+}
+
+impl Default for How {
+    fn default() -> Self {
+        Self { workers: 1, series_max: 500, may_be_partial: false }
+    }
+}
+
+/// Evaluates over the streams that each selector matches.
+fn run(streams: &[Stream<Run>], query: &str, times: Times, how: How) -> Result<MetricAnswer, Error> {
+    let expr = parsed(query);
+    let clock = Clock::default();
+    let plan = Plan::new(&expr, &clock)?;
+    let matching = |leg: usize| {
+        let selector = &plan.legs[leg].expr.log.selector;
+        let matching = |stream: &&Stream<Run>| {
+            selector.iter().all(|matcher| matcher.matches(stream.labels.get(&matcher.name).unwrap_or("")))
+        };
+        let copied = streams.iter().filter(matching).map(|stream| {
+            let pieces = stream.pieces.iter().map(|piece| Run { entries: Arc::clone(&piece.entries), ..*piece });
+            Stream { labels: Arc::clone(&stream.labels), pieces: pieces.collect() }
+        });
+        copied.collect()
+    };
+    let cancel = Cancel::after(Duration::MAX);
+    let query = MetricQuery { expr: &expr, times, clock: &clock, may_be_partial: how.may_be_partial };
+    let setting =
+        Setting { series_max: how.series_max, workers: how.workers, cancel: &cancel, client_is_gone: &|| false };
+    evaluate(&plan, &query, &setting, &|leg, _| matching(leg))
+}
+
+/// Every series as its labels and its samples, the times in seconds.
+fn shown(answer: &MetricAnswer) -> Vec<String> {
+    #[expect(clippy::cast_precision_loss, reason = "small times")]
+    let seconds = |sample: &super::Sample| sample.timestamp_ms as f64 / 1e3;
+    match &answer.value {
+        MetricValue::Scalar(sample) => vec![format!("{}", sample.value)],
+        MetricValue::Vector(series) => {
+            series.iter().map(|series| format!("{} {}", series.labels, series.samples[0].value)).collect()
+        }
+        MetricValue::Matrix(series) => {
+            let samples = |series: &super::Series| {
+                let samples = series.samples.iter().map(|sample| format!(" {}:{}", seconds(sample), sample.value));
+                samples.collect::<String>()
+            };
+            series.iter().map(|series| format!("{}{}", series.labels, samples(series))).collect()
+        }
+    }
+}
+
+fn check(streams: &[Stream<Run>], query: &str, times: Times, want: &[&str]) {
+    match run(streams, query, times, How::default()) {
+        Ok(answer) => assert_eq!(shown(&answer), want, "{query}"),
+        Err(error) => panic!("{query}: {error}"),
+    }
+}
+
+fn lines(texts: &[&str]) -> Stream<Run> {
+    let lines: Vec<Line<'_>> = (1..).zip(texts).map(|(n, text)| (n * S, (*text).to_owned(), &[][..])).collect();
+    stream(&[("a", "b")], &lines, 2)
+}
+
+fn grid(start: i64, end: i64, step: i64) -> Times {
+    Times::Grid(Grid::aligned(start * S, end * S, step * S))
+}
