@@ -38,6 +38,7 @@ pub use parser::{QUERY_BYTES_MAX, parse, parse_label_set, parse_selector};
 pub use pipeline::{LineLabels, Passed, Pipeline, Runner};
 pub use print::pretty;
 pub use regex::{Form, Regex, Searcher, readable};
+pub use stage::json_keys_of;
 pub use template::Clock;
 pub use units::{
     parse_bytes, parse_duration, parse_go_duration, parse_prometheus_duration, print_bytes, print_go_duration,

@@ -9,25 +9,33 @@
 //! A metric query reads the pieces of its windows of time in the same way, and keeps numbers only (`metric`).
 
 mod cancel;
+mod clock;
+mod detect;
 mod error;
 mod grep;
 mod group;
 mod limits;
 mod merge;
 mod metric;
+mod patterns;
 mod result_labels;
 mod search;
 mod select;
 mod stats;
 mod tail;
+mod volume;
 mod worker;
 
 pub use cancel::Cancel;
+pub use clock::clock;
+pub use detect::{Field, FieldType, Fields, FieldsQuery, detect_fields};
 pub use error::Error;
 pub use group::{Categories, LogAnswer, ResultEntry, ResultStream};
 pub use limits::Limits;
 pub use metric::{Grid, MetricAnswer, MetricQuery, MetricValue, Sample, Series, Times, measure};
+pub use patterns::{Pattern, PatternsQuery, patterns};
 pub use result_labels::ResultLabels;
 pub use select::{Direction, LogQuery, select};
 pub use stats::Statistics;
 pub use tail::{Frame, Tail, TailQuery};
+pub use volume::{Extent, Volume, VolumeBy, VolumeQuery, extent, volumes};

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::{
-    Cancel, Error, Limits, LogAnswer,
+    Cancel, Error, Limits, LogAnswer, clock,
     grep::Prefilter,
     group::group,
     limits::cores,
@@ -53,7 +53,7 @@ pub fn select(
     if query.limit > limits.max_entries_limit_per_query {
         return Err(Error::TooManyEntries { limit: query.limit, limit_max: limits.max_entries_limit_per_query });
     }
-    let pipeline = Pipeline::compile(&query.expr.stages)?;
+    let pipeline = Pipeline::compile_at(&query.expr.stages, &clock())?;
     let prefilter = Prefilter::new(pipeline.required_literals());
     let streams = match query.end_ns.checked_sub(1) {
         Some(last_ns) if query.start_ns <= last_ns => {

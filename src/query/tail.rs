@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{
-    Cancel, Direction, Error, Limits, ResultStream,
+    Cancel, Direction, Error, Limits, ResultStream, clock,
     grep::Prefilter,
     group::group,
     merge::{Hit, HitLabels},
@@ -85,12 +85,18 @@ pub struct Tail {
 }
 
 impl Tail {
-    /// Subscribes, and reads the history in the same moment.
-    pub fn open(store: &Store, query: &TailQuery<'_>, limits: &Limits) -> Result<Self, Error> {
+    /// Subscribes, and reads the history in the same moment. `client_is_gone` is asked now and then on
+    /// the calling thread.
+    pub fn open(
+        store: &Store,
+        query: &TailQuery<'_>,
+        limits: &Limits,
+        client_is_gone: &dyn Fn() -> bool,
+    ) -> Result<Self, Error> {
         if query.limit > limits.max_entries_limit_per_query {
             return Err(Error::TooManyEntries { limit: query.limit, limit_max: limits.max_entries_limit_per_query });
         }
-        let pipeline = Pipeline::compile(&query.expr.stages)?;
+        let pipeline = Pipeline::compile_at(&query.expr.stages, &clock())?;
         let (snapshot, feed) = store.subscribe(&query.expr.selector, query.start_ns, i64::MAX);
         let streams: Vec<Stream<Piece>> = streams_of(snapshot);
         let mut tail = Self::new(Box::new(feed), pipeline, query);
@@ -104,7 +110,7 @@ impl Tail {
             direction: Direction::Backward,
             workers: 1,
         };
-        let found = search.run(&streams, &Cancel::after(limits.query_timeout), &|| false)?;
+        let found = search.run(&streams, &Cancel::after(limits.query_timeout), client_is_gone)?;
         for warning in &found.warnings {
             log::warn!("a tail's history is not complete: {warning}"); // a frame has no place for it
         }

@@ -1,5 +1,5 @@
 //! `GET /loki/api/v1/drilldown-limits`: what Grafana's Logs Drilldown may ask for. It reads the number of
-//! entries, and that there are no patterns.
+//! entries, how long they are kept, and that there are volumes and patterns.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ pub(super) fn answer(api: &Api, _: &mut Call<'_, '_>) -> Reply {
         ",\"discover_log_levels\":{},\"max_entries_limit_per_query\":{},\"max_line_size_truncate\":{},\
          \"max_query_bytes_read\":\"0B\",\"max_query_length\":\"{}\",\"max_query_series\":{},\
          \"pattern_persistence_enabled\":false,\"query_timeout\":\"{}\",\"retention_period\":\"{}\",\
-         \"volume_enabled\":false}},\"pattern_ingester_enabled\":false,\"version\":\"{}\"}}",
+         \"volume_enabled\":true}},\"pattern_ingester_enabled\":true,\"version\":\"{}\"}}",
         ingest.discover_log_levels,
         query.max_entries_limit_per_query,
         ingest.max_line_size_truncate,

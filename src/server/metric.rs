@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use super::{Api, call::Call, error::Error, params::now_ns, query_range::turn, reply::Reply, result::metric_reply};
-use crate::logql::{Clock, MetricExpr};
+use super::{Api, call::Call, error::Error, query_range::turn, reply::Reply, result::metric_reply};
+use crate::logql::MetricExpr;
 use crate::query::{self, Cancel, MetricQuery, Times};
 
 /// The client that shows a part of too many series rather than nothing: Grafana's Logs Drilldown.
@@ -12,7 +12,7 @@ const PARTIAL_SOURCE: &str = "grafana-lokiexplore-app";
 /// Runs a metric query once it is its turn.
 pub(super) fn run(api: &Api, call: &Call<'_, '_>, expr: &MetricExpr, times: Times) -> Result<Reply, Error> {
     let tags = call.request.header("X-Query-Tags").unwrap_or("");
-    let clock = Clock { now_ns: now_ns(), ..Clock::default() };
+    let clock = query::clock();
     let query = MetricQuery { expr, times, clock: &clock, may_be_partial: is_from_drilldown(tags) };
     let client_is_gone = || call.request.client_is_gone();
     let asked = Instant::now();

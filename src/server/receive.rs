@@ -18,7 +18,7 @@ use super::{
     push::{self, BodyLimits, Push, PushError},
     reply::Reply,
 };
-use crate::ingest::{Reason, admit};
+use crate::ingest::{Limits, Reason, admit};
 use crate::store::Append;
 
 /// Bytes of a body of unknown length that are taken from the budget at a time.
@@ -26,11 +26,26 @@ const BUDGET_STEP_BYTES: u64 = 1 << 20;
 /// How long a body waits until it is decoded.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// What makes streams of a body: [`push::decode`], or that of another protocol.
+pub(super) type Decode = fn(
+    content_type: Option<&str>,
+    content_encoding: Option<&str>,
+    body: &mut dyn Read,
+    body_limits: &BodyLimits,
+    limits: &Limits,
+    now_ns: i64,
+) -> Result<Push, PushError>;
+
 pub(super) fn answer(api: &Api, call: &mut Call<'_, '_>) -> Result<Reply, Error> {
-    let announced = call.request.body_length();
+    receive(api, call.request, push::decode).map(|()| Reply::nothing())
+}
+
+/// Takes a body in; an error about a part of it does not undo the rest.
+pub(super) fn receive(api: &Api, request: &mut Request<'_>, decode_body: Decode) -> Result<(), Error> {
+    let announced = request.body_length();
     let bytes_max = api.options.push_body_bytes_max;
-    let (sent, _taken) = read_sent(call.request.body(), announced, bytes_max, &api.push_memory)?;
-    let mut push = decode(api, call.request, sent)?;
+    let (sent, _taken) = read_sent(request.body(), announced, bytes_max, &api.push_memory)?;
+    let mut push = decode(api, request, sent, decode_body)?;
     admit(&mut push.streams, &api.ingest_limits, &api.store, &mut push.rejections);
     let append = Append { streams: push.streams, positions: Vec::new(), drop_duplicates: true };
     if !append.streams.is_empty() {
@@ -38,7 +53,7 @@ pub(super) fn answer(api: &Api, call: &mut Call<'_, '_>) -> Result<Reply, Error>
         api.received.count(&append);
     }
     if push.rejections.is_empty() {
-        return Ok(Reply::nothing());
+        return Ok(());
     }
     let text = format!("{}\n", push.rejections);
     // A limit on streams passes when old ones are dropped; what else is refused is refused for ever.
@@ -85,7 +100,7 @@ fn read_sent<'b>(
 
 /// Decodes a body once it is its turn: a small body can become a large one, so that only a few are
 /// decoded at a time. No client is waited for while it lasts.
-fn decode(api: &Api, request: &Request<'_>, sent: Vec<u8>) -> Result<Push, Error> {
+fn decode(api: &Api, request: &Request<'_>, sent: Vec<u8>, decode_body: Decode) -> Result<Push, Error> {
     let Some(_permit) = api.decoders.take(PATIENCE, &|| request.client_is_gone()) else {
         return Err(Error::Busy("too many pushes at once; try again\n".to_owned()));
     };
@@ -94,7 +109,7 @@ fn decode(api: &Api, request: &Request<'_>, sent: Vec<u8>) -> Result<Push, Error
         plain_bytes_max: to_usize(api.options.push_decompressed_bytes_max),
         memory_bytes_max: to_usize(api.options.push_decompressed_bytes_max),
     };
-    push::decode(
+    decode_body(
         request.header("Content-Type"),
         request.header("Content-Encoding"),
         &mut io::Cursor::new(sent),
@@ -111,9 +126,11 @@ fn refused(error: PushError) -> Error {
         PushError::Empty => Error::Unprocessable(text),
         PushError::TooLarge { .. } => Error::TooLarge(text),
         PushError::Read(error) => Error::Body(error),
-        PushError::MediaType | PushError::ContentEncoding(_) | PushError::Malformed { .. } | PushError::Labels(_) => {
-            Error::BadRequest(text)
-        }
+        PushError::MediaType
+        | PushError::ContentType(_)
+        | PushError::ContentEncoding(_)
+        | PushError::Malformed { .. }
+        | PushError::Labels(_) => Error::BadRequest(text),
     }
 }
 

@@ -3,8 +3,9 @@
 use tiny_http::Method;
 
 use super::{
-    Api, buildinfo, call::Call, config, drilldown, error::Error, flush, format_query, labels, legacy, log_level,
-    metrics, params::percent_decoded, query, query_range, ready, receive, reply::Reply, root, rules, series, tail,
+    Api, buildinfo, call::Call, config, detected_fields, detected_labels, drilldown, error::Error, flush, format_query,
+    index_stats, index_volume, labels, legacy, log_level, metrics, otlp, params::percent_decoded, patterns, query,
+    query_range, ready, receive, reply::Reply, root, rules, series, tail,
 };
 
 use self::Endpoint::{Always, Checked};
@@ -41,10 +42,18 @@ const ROUTES: &[Route] = &[
     query("/loki/api/v1/label", Checked(labels::names)),
     query("/loki/api/v1/label/{name}/values", Checked(labels::values)),
     query("/loki/api/v1/series", Checked(series::answer)),
+    query("/loki/api/v1/index/stats", Checked(index_stats::answer)),
+    query("/loki/api/v1/index/volume", Checked(index_volume::volume)),
+    query("/loki/api/v1/index/volume_range", Checked(index_volume::volume_range)),
+    query("/loki/api/v1/detected_labels", Checked(detected_labels::answer)),
+    query("/loki/api/v1/detected_fields", Checked(detected_fields::fields)),
+    query("/loki/api/v1/detected_field/{name}/values", Checked(detected_fields::values)),
+    query("/loki/api/v1/patterns", Checked(patterns::answer)),
     query("/loki/api/v1/format_query", Always(format_query::answer)),
     plain("/loki/api/v1/tail", GET, Checked(tail::answer)),
     plain("/loki/api/v1/push", POST, Checked(receive::answer)),
     plain("/api/prom/push", POST, Checked(receive::answer)),
+    plain("/otlp/v1/logs", POST, Always(otlp::answer)),
     query("/api/prom/query", Checked(legacy::query)),
     query("/api/prom/label", Checked(legacy::names)),
     query("/api/prom/label/{name}/values", Checked(legacy::values)),

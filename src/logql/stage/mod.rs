@@ -4,6 +4,7 @@
 mod decolorize;
 mod drop_keep;
 mod json;
+mod json_keys;
 mod json_path;
 mod label_filter;
 mod label_format;
@@ -22,6 +23,8 @@ use super::filter::LineTest;
 use super::template::Clock;
 
 pub(super) use unwrap::UnwrapStage;
+
+pub use json_keys::json_keys_of;
 
 /// A stage ready to run, shared by all threads of a query.
 pub(super) trait Compiled: Debug + Send + Sync {

@@ -7,6 +7,8 @@ use std::{error, fmt, io};
 pub enum PushError {
     /// The body cannot be taken for anything: "mime: no media type". Answer: 400.
     MediaType,
+    /// "content type: text/plain is not supported": an export is only taken as what it is called. Answer: 400.
+    ContentType(String),
     /// "Content-Encoding "zstd" not supported". Answer: 400.
     ContentEncoding(String),
     /// "cannot read the gzip body: its checksum is wrong": the body is damaged or no such thing. Answer: 400.
@@ -42,6 +44,7 @@ impl fmt::Display for PushError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::MediaType => f.write_str("mime: no media type"),
+            Self::ContentType(name) => write!(f, "content type: {name} is not supported"),
             Self::ContentEncoding(name) => write!(f, "Content-Encoding {name:?} not supported"),
             Self::Malformed { format, error } => {
                 write!(f, "cannot read the {format} body: {error}")

@@ -1,6 +1,6 @@
 //! Push bodies: from the bytes a shipper sent to the streams a store appends. A body is JSON or
-//! snappy-compressed protobuf, each perhaps compressed once more; what it holds is checked by
-//! `ingest`. A malformed body is an error and nothing of it is kept; what a limit refuses is kept
+//! snappy-compressed protobuf, each perhaps compressed once more, or an export of OpenTelemetry
+//! (`otlp`); what it holds is checked by `ingest`. A malformed body is an error and nothing of it is kept; what a limit refuses is kept
 //! apart and the rest goes on.
 
 mod encoding;
@@ -8,6 +8,7 @@ mod error;
 mod inflate;
 mod json;
 mod media_type;
+pub(super) mod otlp;
 mod protobuf;
 mod streams;
 mod wire;
@@ -84,8 +85,10 @@ mod tests {
     /// A decoded body as text: each stream, below it each entry, and what was refused; or the error.
     pub(super) fn shown(content_type: &str, content_encoding: Option<&str>, body: &[u8]) -> String {
         let limits = Limits { discover_service_name: Vec::new(), discover_log_levels: false, ..Limits::default() };
-        let decoded =
-            decode(Some(content_type), content_encoding, &mut &*body, &BodyLimits::default(), &limits, NOW_NS);
+        shown_push(decode(Some(content_type), content_encoding, &mut &*body, &BodyLimits::default(), &limits, NOW_NS))
+    }
+
+    pub(super) fn shown_push(decoded: Result<Push, PushError>) -> String {
         let push = match decoded {
             Ok(push) => push,
             Err(error) => return error.to_string(),

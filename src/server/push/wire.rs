@@ -14,8 +14,10 @@ pub(super) enum Value<'m> {
     Varint(u64),
     /// Text, bytes or a message.
     Bytes(&'m [u8]),
-    /// A number of fixed width; no field of a push has one.
-    Fixed,
+    /// A number of 64 bits.
+    Fixed64(u64),
+    /// A number of 32 bits.
+    Fixed32(u32),
 }
 
 /// A message ends too early, or holds what no message may hold.
@@ -46,12 +48,12 @@ impl<'m> Fields<'m> {
         let key = self.varint()?;
         let value = match key & 7 {
             0 => Value::Varint(self.varint()?),
-            1 => self.bytes(8).map(|_| Value::Fixed)?,
+            1 => Value::Fixed64(u64::from_le_bytes(self.array()?)),
             2 => {
                 let length = self.varint()?;
                 Value::Bytes(self.bytes(usize::try_from(length).ok()?)?)
             }
-            5 => self.bytes(4).map(|_| Value::Fixed)?,
+            5 => Value::Fixed32(u32::from_le_bytes(self.array()?)),
             _ => return None, // groups have been deprecated since protobuf 2
         };
         (key >> 3 > 0).then_some((key >> 3, value))
@@ -61,6 +63,10 @@ impl<'m> Fields<'m> {
         let (bytes, rest) = self.rest.split_at_checked(count)?;
         self.rest = rest;
         Some(bytes)
+    }
+
+    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+        self.bytes(N)?.try_into().ok()
     }
 
     /// A varint of at most ten bytes; bits beyond the 64th are lost, as everywhere in protobuf.
@@ -113,8 +119,8 @@ mod tests {
         let expected = [
             (1, Value::Varint(300)),
             (2, Value::Bytes(b"hi")),
-            (3, Value::Fixed),
-            (4, Value::Fixed),
+            (3, Value::Fixed64(0x0807_0605_0403_0201)),
+            (4, Value::Fixed32(0x0403_0201)),
             (5, Value::Varint(u64::MAX)),
             (2, Value::Bytes(b"")),
         ];
