@@ -32,6 +32,8 @@ pub(super) trait Source: Sync {
     fn first_entry(&self) -> u64;
     fn time_span_ns(&self) -> (i64, i64);
     fn lines(&self) -> usize;
+    /// Bytes of the lines, a newline for each included.
+    fn raw_bytes(&self) -> u64;
     fn read(&self) -> Result<Arc<Entries>, store::Error>;
     /// Reads at least the parts that are needed; the others may be empty.
     fn read_parts(&self, _: Needs) -> Result<Arc<Entries>, store::Error> {
@@ -48,6 +50,9 @@ impl Source for Piece {
     }
     fn lines(&self) -> usize {
         self.lines()
+    }
+    fn raw_bytes(&self) -> u64 {
+        self.raw_bytes()
     }
     fn read(&self) -> Result<Arc<Entries>, store::Error> {
         self.read()
@@ -218,6 +223,9 @@ mod tests {
         }
         fn lines(&self) -> usize {
             self.entries.len()
+        }
+        fn raw_bytes(&self) -> u64 {
+            self.entries.text().len() as u64
         }
         fn read(&self) -> Result<Arc<Entries>, store::Error> {
             if self.damaged {

@@ -108,7 +108,7 @@ pub fn volumes(
     volumes_of(&streams, query, limits.bytes_max(), Counter::new(range, cancel, client_is_gone))
 }
 
-fn volumes_of<S: Measured>(
+fn volumes_of<S: Source>(
     streams: &[Stream<S>],
     query: &VolumeQuery<'_>,
     bytes_max: usize,
@@ -163,22 +163,6 @@ fn selected(store: &Store, selector: &[Matcher], range: Steps) -> Vec<Stream<Pie
     match range.end_ns.checked_sub(1) {
         Some(last_ns) if range.start_ns <= last_ns => streams_of(store.snapshot(selector, range.start_ns, last_ns)),
         _ => Vec::new(),
-    }
-}
-
-/// A run of entries that says how much it holds: a piece of the store, or memory in a test.
-trait Measured: Source {
-    fn lines(&self) -> u64;
-    /// Bytes of the lines, a newline for each included.
-    fn raw_bytes(&self) -> u64;
-}
-
-impl Measured for Piece {
-    fn lines(&self) -> u64 {
-        self.lines() as u64
-    }
-    fn raw_bytes(&self) -> u64 {
-        self.raw_bytes()
     }
 }
 
@@ -241,14 +225,14 @@ impl<'c> Counter<'c> {
     }
 
     /// What a stream holds, by step; steps without entries are left out.
-    fn count<S: Measured>(&mut self, stream: &Stream<S>) -> Result<BTreeMap<i64, Counted>, Error> {
+    fn count<S: Source>(&mut self, stream: &Stream<S>) -> Result<BTreeMap<i64, Counted>, Error> {
         let mut steps: BTreeMap<i64, Counted> = BTreeMap::new();
         let range = self.range;
         for piece in stream.pieces.iter().filter(|piece| range.touches(*piece)) {
             if let Some(step) = range.whole(piece) {
                 let counted = steps.entry(step).or_default();
-                counted.entries += Measured::lines(piece);
-                counted.bytes += Measured::raw_bytes(piece) - Measured::lines(piece);
+                counted.entries += piece.lines() as u64;
+                counted.bytes += piece.raw_bytes() - piece.lines() as u64;
             } else {
                 self.look()?;
                 self.count_each(piece, &mut steps)?;
@@ -335,18 +319,15 @@ mod tests {
         fn time_span_ns(&self) -> (i64, i64) {
             self.entries.time_span_ns().unwrap()
         }
-        fn read(&self) -> Result<Arc<Entries>, store::Error> {
-            self.reads.fetch_add(1, Ordering::Relaxed);
-            Ok(Arc::clone(&self.entries))
-        }
-    }
-
-    impl Measured for Run {
-        fn lines(&self) -> u64 {
-            self.entries.len() as u64
+        fn lines(&self) -> usize {
+            self.entries.len()
         }
         fn raw_bytes(&self) -> u64 {
             self.entries.text().len() as u64
+        }
+        fn read(&self) -> Result<Arc<Entries>, store::Error> {
+            self.reads.fetch_add(1, Ordering::Relaxed);
+            Ok(Arc::clone(&self.entries))
         }
     }
 

@@ -37,6 +37,9 @@ impl Source for Run {
     fn lines(&self) -> usize {
         self.entries.len()
     }
+    fn raw_bytes(&self) -> u64 {
+        self.entries.text().len() as u64
+    }
     fn read(&self) -> Result<Arc<Entries>, store::Error> {
         if self.damaged {
             return Err(store::Error::Damaged { path: "s1.chunk".into(), offset: 5, what: "checksum mismatch" });
