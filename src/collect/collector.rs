@@ -236,7 +236,7 @@ mod tests {
             writeln!(writer, "run {run}, before").unwrap();
             let options = options(&scratch, &["*.log"]);
             let collector = Collector::start(options, Limits::default(), store.clone()).unwrap();
-            assert_eq!(collector.summary(), "job j: 1 file");
+            assert_eq!(collector.summary(), "job j follows 1 file");
             wait_for(&store, 2 * run + 1);
             writeln!(writer, "run {run}, meanwhile").unwrap();
             wait_for(&store, 2 * run + 2);

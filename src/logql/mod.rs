@@ -33,7 +33,7 @@ pub use ast::{
     RangeAggregation, RangeOp, Stage, Unwrap, VectorAggregation, VectorOp,
 };
 pub use error::ParseError;
-pub use filter::{Literal, Needle};
+pub use filter::Needle;
 pub use parser::{QUERY_BYTES_MAX, parse, parse_label_set, parse_selector};
 pub use pipeline::{LineLabels, Passed, Pipeline, Runner};
 pub use print::pretty;

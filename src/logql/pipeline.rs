@@ -4,11 +4,11 @@
 use super::ast::{RangeAggregation, RangeOp, Stage};
 use super::entry::{Entry, Labels, LineBuffers};
 use super::error::ParseError;
-use super::filter::{LineProbe, LineTest, Literal};
+use super::filter::{LineProbe, LineTest};
 use super::stage::{Compiled, UnwrapStage, Worker, compile};
 use super::template::Clock;
 use super::wanted::{Needs, Wanted};
-use crate::labels::LabelSet;
+use crate::labels::{LabelSet, Literal};
 
 /// A compiled pipeline, shared by all workers of a query.
 #[derive(Debug)]

@@ -7,8 +7,7 @@ use std::ops::Range;
 use memchr::memmem;
 
 use super::Direction;
-use crate::labels::Entries;
-use crate::logql::Literal;
+use crate::labels::{Entries, Literal};
 
 /// The literals of one query, made ready for searching.
 pub(super) struct Prefilter {

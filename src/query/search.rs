@@ -12,12 +12,11 @@ use super::{
     Cancel, Direction, Error, Statistics,
     grep::Prefilter,
     merge::Hit,
-    metric::Needs,
     worker::{Job, Team},
 };
-use crate::labels::{Entries, LabelSet};
+use crate::labels::{Entries, LabelSet, Literal};
 use crate::logql::Pipeline;
-use crate::store::{self, Piece, Snapshot};
+use crate::store::{self, Columns, Piece, Snapshot};
 
 /// Bytes of text that the calling thread searches alone before it calls other threads to help:
 /// below that, starting them costs more than they save.
@@ -35,9 +34,13 @@ pub(super) trait Source: Sync {
     /// Bytes of the lines, a newline for each included.
     fn raw_bytes(&self) -> u64;
     fn read(&self) -> Result<Arc<Entries>, store::Error>;
-    /// Reads at least the parts that are needed; the others may be empty.
-    fn read_parts(&self, _: Needs) -> Result<Arc<Entries>, store::Error> {
+    /// See [`Piece::read_columns`].
+    fn read_columns(&self, _: Columns) -> Result<Arc<Entries>, store::Error> {
         self.read()
+    }
+    /// See [`Piece::read_holding`].
+    fn read_holding(&self, _: &[Vec<Literal>]) -> Result<Option<Arc<Entries>>, store::Error> {
+        self.read().map(Some)
     }
 }
 
@@ -56,6 +59,12 @@ impl Source for Piece {
     }
     fn read(&self) -> Result<Arc<Entries>, store::Error> {
         self.read()
+    }
+    fn read_columns(&self, columns: Columns) -> Result<Arc<Entries>, store::Error> {
+        self.read_columns(columns)
+    }
+    fn read_holding(&self, required: &[Vec<Literal>]) -> Result<Option<Arc<Entries>>, store::Error> {
+        self.read_holding(required)
     }
 }
 

@@ -115,8 +115,9 @@ impl<'s, 'q, S: Source> Team<'s, 'q, S> {
     fn search_piece(&self, job: &Job) -> Result<(), Error> {
         let stream = &self.streams[job.stream];
         let source = &stream.pieces[job.piece];
-        let run = match source.read() {
-            Ok(run) => run,
+        let run = match source.read_holding(self.search.pipeline.required_literals()) {
+            Ok(Some(run)) => run,
+            Ok(None) => return Ok(()),
             Err(store::Error::Closing) => return Err(store::Error::Closing.into()),
             Err(error) => {
                 // The other pieces are still worth having; the answer says what is missing.

@@ -18,8 +18,9 @@ use super::{
     block::{self, HEADER_BYTES, Header, MAGIC},
     disk::{Disk, DiskFile, Open},
     error::Error,
+    snapshot::Columns,
 };
-use crate::labels::{Entries, time};
+use crate::labels::{Entries, Literal, time};
 
 /// The first bytes of a chunk file; the byte before the last is the version.
 const FILE_MAGIC: [u8; 8] = *b"NRVCHK\x01\n";
@@ -39,6 +40,9 @@ pub(super) struct BlockInfo {
     pub(super) file: Arc<ChunkFile>,
     pub(super) offset: u64,
     pub(super) block_bytes: u32,
+    /// Where, from the start of the block, the filter ends and the lines start.
+    filter_end: u32,
+    lines_start: u32,
     pub(super) lines: u32,
     pub(super) text_bytes: u32,
     pub(super) first_entry: u64,
@@ -52,24 +56,51 @@ impl BlockInfo {
         self.first_entry..self.first_entry + u64::from(self.lines)
     }
 
-    /// Reads, verifies and inflates the block. `None` if retention removed its file meanwhile.
-    pub(super) fn read(&self, disk: &dyn Disk) -> Result<Option<Entries>, Error> {
-        let read = || -> Result<Entries, Error> {
-            let path = &self.file.path;
-            let file = disk.open(path, Open::Read).map_err(|source| Error::io("open", path, source))?;
-            let mut bytes = vec![0; self.block_bytes as usize];
-            file.read_exact_at(&mut bytes, self.offset).map_err(|source| Error::io("read", path, source))?;
-            let damaged = |what| Error::Damaged { path: path.clone(), offset: self.offset, what };
-            let header = header_of(&bytes).map_err(damaged)?;
-            if header.first_entry != self.first_entry || header.block_bytes() != u64::from(self.block_bytes) {
-                return Err(damaged("another block than was written here"));
+    /// Reads, verifies and inflates the columns. `None` if retention removed the file meanwhile.
+    pub(super) fn read(&self, disk: &dyn Disk, columns: Columns) -> Result<Option<Entries>, Error> {
+        self.unless_removed(|| {
+            let end = if columns.lines { self.block_bytes } else { self.lines_start };
+            let (header, bytes) = self.open(disk, end)?;
+            block::decode_columns(&header, &bytes, columns).map(Some).map_err(|what| self.damaged(what))
+        })
+    }
+
+    /// As [`BlockInfo::read`]; `None` too if the filter, or the inflated templates, tell that no line
+    /// fulfils `required`.
+    pub(super) fn read_holding(&self, disk: &dyn Disk, required: &[Vec<Literal>]) -> Result<Option<Entries>, Error> {
+        self.unless_removed(|| {
+            if !required.is_empty() {
+                let (header, bytes) = self.open(disk, self.filter_end)?;
+                if !block::may_hold(&header, &bytes, required).map_err(|what| self.damaged(what))? {
+                    return Ok(None);
+                }
             }
-            block::decode(&header, &bytes).map_err(damaged)
-        };
+            let (header, bytes) = self.open(disk, self.block_bytes)?;
+            block::decode_holding(&header, &bytes, required).map_err(|what| self.damaged(what))
+        })
+    }
+
+    /// The header, and the bytes of the block up to `end`.
+    fn open(&self, disk: &dyn Disk, end: u32) -> Result<(Header, Vec<u8>), Error> {
+        let path = &self.file.path;
+        let file = disk.open(path, Open::Read).map_err(|source| Error::io("open", path, source))?;
+        let mut bytes = vec![0; end as usize];
+        file.read_exact_at(&mut bytes, self.offset).map_err(|source| Error::io("read", path, source))?;
+        let header = header_of(&bytes).map_err(|what| self.damaged(what))?;
+        if header.first_entry != self.first_entry || header.block_bytes() != u64::from(self.block_bytes) {
+            return Err(self.damaged("another block than was written here"));
+        }
+        Ok((header, bytes))
+    }
+
+    fn damaged(&self, what: &'static str) -> Error {
+        Error::Damaged { path: self.file.path.clone(), offset: self.offset, what }
+    }
+
+    fn unless_removed(&self, read: impl FnOnce() -> Result<Option<Entries>, Error>) -> Result<Option<Entries>, Error> {
         match read() {
-            Ok(entries) => Ok(Some(entries)),
             Err(_) if self.file.removed.load(Ordering::Acquire) => Ok(None),
-            Err(error) => Err(error),
+            result => result,
         }
     }
 }
@@ -250,11 +281,18 @@ impl Chunks {
     }
 }
 
+/// A place within a block, which is far below 4 GiB.
+fn place(offset: usize) -> u32 {
+    u32::try_from(offset).unwrap_or(u32::MAX)
+}
+
 fn info(file: &Arc<ChunkFile>, offset: u64, header: &Header) -> BlockInfo {
     BlockInfo {
         file: Arc::clone(file),
         offset,
         block_bytes: u32::try_from(header.block_bytes()).unwrap_or(u32::MAX),
+        filter_end: place(header.offsets()[1]),
+        lines_start: place(header.offsets()[3]),
         lines: header.lines,
         text_bytes: header.text_bytes,
         first_entry: header.first_entry,
@@ -369,5 +407,5 @@ fn next_header(file: &dyn DiskFile, from: u64, len: u64) -> std::io::Result<Opti
 
 fn is_whole(file: &dyn DiskFile, at: u64, header: &Header) -> bool {
     let mut bytes = vec![0; usize::try_from(header.block_bytes()).unwrap_or(0)];
-    file.read_exact_at(&mut bytes, at).is_ok() && block::decode(header, &bytes).is_ok()
+    file.read_exact_at(&mut bytes, at).is_ok() && block::is_whole(header, &bytes)
 }

@@ -7,6 +7,7 @@ use super::{
     disk::{Disk, DiskFile, Name, Open, RealDisk, Space},
     error::Error,
     recovery::{Recovered, owner_of, recover},
+    snapshot::Columns,
 };
 use crate::labels::LabelSet;
 
@@ -71,7 +72,7 @@ pub fn inspect(path: &Path) -> Result<Inspection, Error> {
         let blocks = stream.blocks.iter().map(|block| (block.min_ns, block.max_ns));
         inspection.time_span_ns = runs.chain(blocks).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
         for block in &stream.blocks {
-            match block.read(&*disk) {
+            match block.read(&*disk, Columns::ALL) {
                 Ok(_) => {
                     inspection.blocks += 1;
                     inspection.block_entries += u64::from(block.lines);

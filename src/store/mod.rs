@@ -37,7 +37,7 @@ mod writer;
 pub use error::Error;
 pub use inspect::{Inspection, StreamInspection, inspect};
 pub use options::{FreeDisk, Options};
-pub use snapshot::{Piece, Snapshot, StreamSnapshot};
+pub use snapshot::{Columns, Piece, Snapshot, StreamSnapshot};
 pub use subscribe::{Live, Subscription};
 
 use std::{

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::{StreamId, chunk::BlockInfo, disk::Disk, error::Error, head::Run};
-use crate::labels::{Entries, LabelSet};
+use crate::labels::{Entries, LabelSet, Literal};
 
 /// Streams and what they held at one moment.
 #[derive(Debug, Default)]
@@ -22,6 +22,20 @@ pub struct StreamSnapshot {
     pub labels: Arc<LabelSet>,
     /// Its entries, in order of arrival; pieces may overlap in time.
     pub pieces: Vec<Piece>,
+}
+
+/// The columns of a piece to be read; the time stamps always are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Columns {
+    /// The structured metadata.
+    pub metadata: bool,
+    /// The lines.
+    pub lines: bool,
+}
+
+impl Columns {
+    /// Every column.
+    pub const ALL: Self = Self { metadata: true, lines: true };
 }
 
 /// A run of entries with consecutive numbers, in memory or in a block on disk.
@@ -79,9 +93,24 @@ impl Piece {
     /// inflated, in order of time and, for equal times, of arrival. Empty if retention removed the
     /// block after the snapshot was taken.
     pub fn read(&self) -> Result<Arc<Entries>, Error> {
+        self.read_columns(Columns::ALL)
+    }
+
+    /// As [`Piece::read`], but of a block only these columns are read, verified and inflated: lines
+    /// that are not wanted come back empty, metadata as if there were none.
+    pub fn read_columns(&self, columns: Columns) -> Result<Arc<Entries>, Error> {
         match &self.0 {
             Place::Head(run) => Ok(Arc::clone(&run.entries)),
-            Place::Block(block, disk) => Ok(Arc::new(block.read(&**disk)?.unwrap_or_default())),
+            Place::Block(block, disk) => Ok(Arc::new(block.read(&**disk, columns)?.unwrap_or_default())),
+        }
+    }
+
+    /// As [`Piece::read`]; `None` if it is certain that no line fulfils `required`, of which every element
+    /// is fulfilled by any of its literals. A block is then not read, or only a part of it.
+    pub fn read_holding(&self, required: &[Vec<Literal>]) -> Result<Option<Arc<Entries>>, Error> {
+        match &self.0 {
+            Place::Head(run) => Ok(Some(Arc::clone(&run.entries))),
+            Place::Block(block, disk) => Ok(block.read_holding(&**disk, required)?.map(Arc::new)),
         }
     }
 }

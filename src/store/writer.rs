@@ -100,12 +100,11 @@ enum Why {
 impl Shared {
     /// The thread's life.
     pub(super) fn run(&self) {
-        let mut encoder = Encoder::new();
         loop {
             let due = self.wait();
             let done = match due {
                 Due::Commit => self.commit(),
-                Due::Seal(why) => self.seal(why, &mut encoder),
+                Due::Seal(why) => self.seal(why),
                 Due::Retention => self.retain(),
                 Due::Close => break,
             };
@@ -269,7 +268,7 @@ impl Shared {
 
     /// Seals heads: makes the log durable up to them (or a power cut could keep a block and lose the
     /// positions that belong to it), writes and syncs their blocks, and only then forgets heads and log.
-    fn seal(&self, why: Why, encoder: &mut Encoder) -> Result<(), Error> {
+    fn seal(&self, why: Why) -> Result<(), Error> {
         let (numbers, more) = self.choose(why);
         if numbers.is_empty() {
             if why == Why::Flush {
@@ -279,7 +278,7 @@ impl Shared {
             }
             return Ok(());
         }
-        let done = self.commit().and_then(|()| self.write_blocks(&numbers, encoder));
+        let done = self.commit().and_then(|()| self.write_blocks(&numbers));
         let mut state = lock(&self.state);
         match done {
             Ok(written) => {
@@ -362,7 +361,7 @@ impl Shared {
         (numbers, !left.is_empty())
     }
 
-    fn write_blocks(&self, numbers: &[u32], encoder: &mut Encoder) -> Result<Vec<Written>, Error> {
+    fn write_blocks(&self, numbers: &[u32]) -> Result<Vec<Written>, Error> {
         let heads: BTreeMap<u32, Vec<Run>> = {
             let state = lock(&self.state);
             let runs = |number: &u32| Some((*number, state.streams.get(number)?.sealing.runs.clone()));
@@ -370,6 +369,8 @@ impl Shared {
         };
         let mut chunks = lock(&self.chunks);
         let mut written = Vec::new();
+        // Its tables are a few megabytes, which a store at rest does not keep.
+        let mut encoder = Encoder::new();
         let mut block = Vec::new();
         let write = || -> Result<(), Error> {
             for (number, runs) in heads {

@@ -5,13 +5,14 @@ mod needle;
 mod pattern;
 
 pub(super) use ip::IpTest;
-pub use needle::{Literal, Needle};
+pub use needle::Needle;
 pub(super) use pattern::{Part, PatternTest, pattern_parts};
 
 use super::ast::{LineFilter, LineOp, LineOperand};
 use super::entry::Entry;
 use super::regex::{Form, Regex, Searcher};
 use super::stage::{Compiled, Worker};
+use crate::labels::Literal;
 
 /// A compiled line filter.
 #[derive(Debug)]

@@ -18,7 +18,8 @@ use std::fmt;
 
 use regex_lite::CaptureLocations;
 
-use super::filter::{Literal, Needle};
+use super::filter::Needle;
+use crate::labels::Literal;
 use plan::Plan;
 use syntax::{Node, Parsed};
 use write::Reader;

@@ -1,9 +1,10 @@
 //! Expressions that need no engine: those that are a text, or texts beside `.*`, in disguise.
 
-use super::super::filter::{Literal, Needle};
+use super::super::filter::Needle;
 use super::class::{ANY, ANY_BUT_NEWLINE};
 use super::required::{ALTERNATIVES_MAX, exact};
 use super::syntax::Node;
+use crate::labels::Literal;
 
 /// How to test a text without an engine.
 #[derive(Debug)]

@@ -2,8 +2,8 @@
 //! that a text search can refuse a line or a block before an engine runs. Giving up is always
 //! right: fewer literals only mean more work.
 
-use super::super::filter::Literal;
 use super::syntax::Node;
+use crate::labels::Literal;
 
 /// More alternatives than this are not worth searching for one by one.
 pub(super) const ALTERNATIVES_MAX: usize = 16;

@@ -16,7 +16,7 @@ use crate::logql::{Clock, MetricExpr};
 use crate::query::{
     Cancel, Error, Limits, ResultLabels,
     limits::cores,
-    search::{Source, Stream, streams_of},
+    search::{ALONE_BYTES_MAX, Source, Stream, streams_of},
 };
 use crate::store::Store;
 
@@ -63,7 +63,13 @@ pub fn measure(
         Some((start_ns, end_ns)) => streams_of(store.snapshot(&plan.legs[leg].expr.log.selector, start_ns, end_ns)),
         None => Vec::new(),
     };
-    let setting = Setting { series_max: limits.max_query_series, workers: cores(), cancel, client_is_gone };
+    let setting = Setting {
+        series_max: limits.max_query_series,
+        workers: cores(),
+        alone_bytes_max: ALONE_BYTES_MAX,
+        cancel,
+        client_is_gone,
+    };
     let mut answer = evaluate(&plan, query, &setting, &streams_of_leg)?;
     answer.statistics.exec_time = cancel.elapsed();
     Ok(answer)
@@ -75,6 +81,8 @@ pub(super) struct Setting<'s> {
     pub(super) series_max: usize,
     /// Threads of a scan, the calling one included.
     pub(super) workers: usize,
+    /// Bytes that the calling thread reads alone before it calls others to help.
+    pub(super) alone_bytes_max: u64,
     pub(super) cancel: &'s Cancel,
     pub(super) client_is_gone: &'s dyn Fn() -> bool,
 }
@@ -86,10 +94,41 @@ pub(super) fn evaluate<S: Source>(
     setting: &Setting<'_>,
     streams_of_leg: &dyn Fn(usize, &Windows) -> Vec<Stream<S>>,
 ) -> Result<MetricAnswer, Error> {
-    let Setting { series_max, workers, cancel, client_is_gone } = *setting;
     let stamps_ms = query.times.stamps_ms();
-    // All snapshots are taken before the first scan, so that both sides of an operator see the same lines.
-    let windows_and_streams: Vec<_> = (0..plan.legs.len())
+    let mut findings = Findings::default();
+    let leg_rows = scan_legs(plan, query, setting, streams_of_leg, &mut findings)?;
+    let mut evaluation = Evaluation { uses: plan.uses(), leg_rows, steps: stamps_ms.len(), cancel: setting.cancel };
+    let value = evaluation.value(&plan.root)?;
+    let mut warnings = findings.warnings;
+    warnings.sort();
+    warnings.dedup();
+    let value = match (value, query.times) {
+        (Value::Number(value), Times::Instant(_)) => MetricValue::Scalar(Sample { timestamp_ms: stamps_ms[0], value }),
+        (value, Times::Instant(_)) => {
+            let mut rows = value.into_rows(1);
+            if !plan.root.sorts() {
+                rows.sort_by(|a, b| a.labels.cmp(&b.labels));
+            }
+            MetricValue::Vector(series(limited(rows, query, setting.series_max, &mut warnings)?, &stamps_ms))
+        }
+        (value, Times::Grid(_)) => {
+            let rows = with_distinct_labels(value.into_rows(stamps_ms.len()))?;
+            MetricValue::Matrix(series(limited(rows, query, setting.series_max, &mut warnings)?, &stamps_ms))
+        }
+    };
+    Ok(MetricAnswer { value, statistics: findings.statistics, warnings })
+}
+
+/// The rows of each scan. All snapshots are taken before the first scan begins, so that the two sides of
+/// an operator see the same lines but for those that arrive in this moment.
+fn scan_legs<S: Source>(
+    plan: &Plan<'_>,
+    query: &MetricQuery<'_>,
+    setting: &Setting<'_>,
+    streams_of_leg: &dyn Fn(usize, &Windows) -> Vec<Stream<S>>,
+    findings: &mut Findings,
+) -> Result<Vec<Option<Vec<Row>>>, Error> {
+    let sources: Vec<(Windows, Vec<Stream<S>>)> = (0..plan.legs.len())
         .map(|leg| {
             let expr = plan.legs[leg].expr;
             let windows = Windows::new(query.times.iter_ns(), expr.range_ns, expr.offset_ns);
@@ -97,64 +136,50 @@ pub(super) fn evaluate<S: Source>(
             (windows, streams)
         })
         .collect();
-    let mut findings = Findings::default();
-    let mut leg_rows = Vec::new();
-    for (leg, (windows, streams)) in plan.legs.iter().zip(windows_and_streams) {
+    let mut leg_rows = Vec::with_capacity(sources.len());
+    for (leg, (windows, streams)) in plan.legs.iter().zip(sources) {
         let scan = Scan {
             leg,
             windows: &windows,
             streams: &streams,
-            workers,
-            series_max: (plan.is_one_leg() && !query.may_be_partial).then_some(series_max),
-            cancel,
-            client_is_gone,
+            workers: setting.workers,
+            alone_bytes_max: setting.alone_bytes_max,
+            series_max: (plan.is_one_leg() && !query.may_be_partial).then_some(setting.series_max),
+            cancel: setting.cancel,
+            client_is_gone: setting.client_is_gone,
         };
-        leg_rows.push(Some(range_function::rows(&scan, &mut findings)?));
+        leg_rows.push(Some(range_function::rows(&scan, findings)?));
     }
-    let mut evaluation = Evaluation { uses: plan.uses(), leg_rows, steps: stamps_ms.len(), cancel };
-    let value = evaluation.value(&plan.root)?;
-    let mut warnings = findings.warnings;
-    warnings.sort();
-    warnings.dedup();
-    let value = match (value, query.times) {
-        (Value::Number(value), Times::Instant(_)) => MetricValue::Scalar(Sample { timestamp_ms: stamps_ms[0], value }),
-        (value, times) => {
-            let is_instant = matches!(times, Times::Instant(_));
-            let mut rows = match value {
-                Value::Number(value) => vec![constant(value, stamps_ms.len())],
-                Value::Rows(rows) if is_instant => rows,
-                Value::Rows(rows) => with_distinct_labels(rows)?,
-            };
-            if !(is_instant && plan.root.sorts()) {
-                rows.sort_by(|a, b| a.labels.cmp(&b.labels));
-            }
-            if rows.len() > series_max {
-                if !query.may_be_partial {
-                    return Err(Error::TooManySeries { series_max });
-                }
-                rows.truncate(series_max);
-                warnings.push(format!(
-                    "maximum number of series ({series_max}) reached for a single query; returning partial results"
-                ));
-            }
-            let series = rows.into_iter().map(|row| series(row, &stamps_ms)).collect();
-            if is_instant { MetricValue::Vector(series) } else { MetricValue::Matrix(series) }
+    Ok(leg_rows)
+}
+
+/// Not more rows than an answer may have: an error, or the first ones and a warning.
+fn limited(
+    mut rows: Vec<Row>,
+    query: &MetricQuery<'_>,
+    series_max: usize,
+    warnings: &mut Vec<String>,
+) -> Result<Vec<Row>, Error> {
+    if rows.len() > series_max {
+        if !query.may_be_partial {
+            return Err(Error::TooManySeries { series_max });
         }
-    };
-    Ok(MetricAnswer { value, statistics: findings.statistics, warnings })
+        rows.truncate(series_max);
+        warnings.push(format!(
+            "maximum number of series ({series_max}) reached for a single query; returning partial results"
+        ));
+    }
+    Ok(rows)
 }
 
-/// A number, or a vector without labels, at every step.
-fn constant(value: f64, steps: usize) -> Row {
-    Row { labels: ResultLabels::default(), points: (0..).take(steps).map(|step| Point { step, value }).collect() }
-}
-
-fn series(row: Row, stamps_ms: &[i64]) -> Series {
+fn series(rows: Vec<Row>, stamps_ms: &[i64]) -> Vec<Series> {
     let sample = |point: Point| Sample { timestamp_ms: stamps_ms[point.step as usize], value: point.value };
-    Series { labels: row.labels, samples: row.points.into_iter().map(sample).collect() }
+    rows.into_iter()
+        .map(|row| Series { labels: row.labels, samples: row.points.into_iter().map(sample).collect() })
+        .collect()
 }
 
-/// One row for each label set. Rows that have the same labels at different steps become one.
+/// One row for each label set, in order. Rows that have the same labels at different steps become one.
 fn with_distinct_labels(rows: Vec<Row>) -> Result<Vec<Row>, Error> {
     let mut by_labels: BTreeMap<ResultLabels, Vec<Point>> = BTreeMap::new();
     for mut row in rows {
@@ -185,10 +210,10 @@ impl Evaluation<'_> {
     fn value(&mut self, node: &Node<'_>) -> Result<Value, Error> {
         let value = match node {
             Node::Literal(value) => Value::Number(*value),
-            Node::Vector(value) => Value::Rows(vec![constant(*value, self.steps)]),
+            Node::Vector(value) => Value::Rows(vec![Row::constant(*value, self.steps)]),
             Node::Leg(leg) => Value::Rows(self.rows_of_leg(*leg)),
             Node::Aggregate { op, keep, labels, inner } => {
-                let rows = self.rows(inner)?;
+                let rows = self.value(inner)?.into_rows(self.steps);
                 Value::Rows(aggregate(*op, *keep, labels, rows, self.steps, self.cancel)?)
             }
             Node::Binary { expr, left, right } => {
@@ -196,18 +221,11 @@ impl Evaluation<'_> {
                 combine(expr, left, right, self.steps, self.cancel)?
             }
             Node::LabelReplace { expr, inner } => {
-                let rows = self.rows(inner)?;
+                let rows = self.value(inner)?.into_rows(self.steps);
                 Value::Rows(replace(expr, rows, self.cancel)?)
             }
         };
         value.bounded()
-    }
-
-    fn rows(&mut self, node: &Node<'_>) -> Result<Vec<Row>, Error> {
-        Ok(match self.value(node)? {
-            Value::Rows(rows) => rows,
-            Value::Number(value) => vec![constant(value, self.steps)],
-        })
     }
 
     fn rows_of_leg(&mut self, leg: usize) -> Vec<Row> {

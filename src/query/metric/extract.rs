@@ -7,13 +7,14 @@ use std::{borrow::Cow, ops::Range};
 use super::{
     accumulator::{Accumulator, Observation},
     key::Key,
-    plan::{Extract, Leg, Needs},
+    plan::{Extract, Leg},
     table::Table,
     window::Windows,
 };
 use crate::labels::{Entries, LabelSet};
 use crate::logql::LineLabels;
 use crate::query::{Cancel, Direction, Error, ResultLabels, Statistics};
+use crate::store::Columns;
 
 /// Lines between two looks at the stop sign and at the table's size.
 const LINES_PER_CHECK: usize = 4096;
@@ -61,7 +62,7 @@ impl Extraction<'_> {
                 self.take(self.leg.prefilter.candidates(self.run, range, Direction::Forward), needs, &mut table)?
             }
             Extract::Bytes | Extract::Passed | Extract::Unwrapped => {
-                self.run_pipeline(range, &mut table, statistics)?
+                self.run_pipeline(range, needs, &mut table, statistics)?
             }
         };
         table.check()?;
@@ -70,16 +71,16 @@ impl Extraction<'_> {
 
     /// Counts lines that are in order of time and all belong to one series.
     fn count_runs<A: Accumulator>(&self, range: Range<usize>, table: &mut Table<A>) -> Result<u64, Error> {
-        let times = &self.run.timestamps_ns()[range];
+        let times = &self.run.timestamps_ns()[..range.end];
         let mut stored = StoredSeries::new(self, false);
         let mut finder = self.windows.finder();
         let mut passed = 0;
-        let mut at = 0;
+        let mut at = range.start;
         while at < times.len() {
             let bucket = finder.find(times[at]);
             let lines = times[at..].partition_point(|time| *time <= finder.until_ns());
             if let Some(bucket) = bucket {
-                let series = stored.find(self, 0, table)?;
+                let series = stored.find(self, at, table)?;
                 let first = self.observation(at, 1, 0.0);
                 table.update(series, bucket, |cell| cell.add_many(&first, lines as u64));
                 passed += lines as u64;
@@ -93,7 +94,7 @@ impl Extraction<'_> {
     fn take<A: Accumulator>(
         &self,
         lines: impl Iterator<Item = usize>,
-        needs: Needs,
+        needs: Columns,
         table: &mut Table<A>,
     ) -> Result<u64, Error> {
         let mut stored = StoredSeries::new(self, needs.metadata);
@@ -118,13 +119,15 @@ impl Extraction<'_> {
     fn run_pipeline<A: Accumulator>(
         &self,
         range: Range<usize>,
+        needs: Columns,
         table: &mut Table<A>,
         statistics: &mut Statistics,
     ) -> Result<u64, Error> {
         let Self { leg, run, .. } = self;
         let mut runner = leg.pipeline.runner(self.labels);
+        let none = LabelSet::default();
         let metadata_bytes: Vec<usize> = run.sets().iter().map(LabelSet::text_bytes).collect();
-        let mut stored = StoredSeries::new(self, true);
+        let mut stored = StoredSeries::new(self, needs.metadata);
         let mut key = Key::default();
         let mut finder = self.windows.finder();
         let mut passed_lines = 0;
@@ -135,8 +138,13 @@ impl Extraction<'_> {
             }
             let timestamp_ns = run.timestamp_ns(at);
             let Some(bucket) = finder.find(timestamp_ns) else { continue };
-            statistics.metadata_bytes_processed += metadata_bytes[run.set_of()[at] as usize] as u64;
-            let Some(passed) = runner.run(timestamp_ns, run.line(at), run.metadata(at)) else { continue };
+            let metadata = if needs.metadata {
+                statistics.metadata_bytes_processed += metadata_bytes[run.set_of()[at] as usize] as u64;
+                run.metadata(at)
+            } else {
+                &none
+            };
+            let Some(passed) = runner.run(timestamp_ns, run.line(at), metadata) else { continue };
             let series = match passed.labels {
                 None => stored.find(self, at, table)?,
                 Some(labels) => {

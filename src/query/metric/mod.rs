@@ -29,5 +29,4 @@ mod window;
 
 pub use evaluate::{MetricQuery, measure};
 pub use grid::Grid;
-pub(in crate::query) use plan::Needs;
 pub use series::{MetricAnswer, MetricValue, Sample, Series, Times};

@@ -11,6 +11,7 @@ use crate::logql::{
     RangeAggregation, RangeOp, Stage, VectorOp,
 };
 use crate::query::{Error, ResultLabels, grep::Prefilter};
+use crate::store::Columns;
 
 /// An expression ready to be evaluated.
 pub(super) struct Plan<'q> {
@@ -51,6 +52,8 @@ pub(super) struct Leg<'q> {
     pub(super) prefilter: Prefilter,
     /// What a line adds to its series.
     pub(super) extract: Extract,
+    /// Whether a stage looks at labels, or makes some.
+    has_label_stages: bool,
 }
 
 /// What a line adds to its series.
@@ -66,15 +69,6 @@ pub(super) enum Extract {
     Bytes,
     /// The number that is unwrapped.
     Unwrapped,
-}
-
-/// The parts of a piece that a scan looks at; the time stamps are always among them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::query) struct Needs {
-    /// The structured metadata.
-    pub(in crate::query) metadata: bool,
-    /// The lines.
-    pub(in crate::query) lines: bool,
 }
 
 impl<'q> Plan<'q> {
@@ -176,7 +170,10 @@ impl<'q> Planner<'q, '_> {
             _ if is_one_literal_test(&expr.log.stages) => Extract::Found,
             _ => Extract::Passed,
         };
-        self.legs.push(Leg { expr, labels, pipeline, prefilter, extract });
+        let is_line_filter = |stage: &Stage| matches!(stage, Stage::LineFilter(_));
+        let only_filters_lines = expr.unwrap.is_none() && expr.log.stages.iter().all(is_line_filter);
+        let has_label_stages = !pipeline.is_empty() && !only_filters_lines;
+        self.legs.push(Leg { expr, labels, pipeline, prefilter, extract, has_label_stages });
         Ok(Node::Leg(self.legs.len() - 1))
     }
 }
@@ -222,15 +219,14 @@ fn is_one_literal_test(stages: &[Stage]) -> bool {
 
 impl Leg<'_> {
     /// What has to be read of the pieces of a stream.
-    pub(super) fn needs(&self, stream: &LabelSet) -> Needs {
+    pub(super) fn needs(&self, stream: &LabelSet) -> Columns {
         let lines = self.extract != Extract::Every;
-        let metadata_decide = match &self.labels {
+        let tell_series_apart = match &self.labels {
             // A stream's label hides metadata of the same name.
             KeyLabels::By(names) => names.iter().any(|name| stream.get(name).is_none()),
             KeyLabels::Without(_) => true,
         };
-        let runs_pipeline = !self.pipeline.is_empty() && self.extract != Extract::Found;
-        Needs { metadata: metadata_decide || runs_pipeline, lines }
+        Columns { metadata: tell_series_apart || self.has_label_stages, lines }
     }
 
     /// The labels of the sample that says that there is none: those that the selector leaves no choice for.
@@ -309,14 +305,15 @@ mod tests {
             (r#"absent_over_time({a="b"}[5m])"#, Extract::Every, false, false),
             (r#"sum(count_over_time({a="b"} | json [5m]))"#, Extract::Every, false, false),
             (r#"sum(count_over_time({a="b"} |= "x" or "y" [5m]))"#, Extract::Found, false, true),
-            (r#"sum(count_over_time({a="b"} |= "x\n" [5m]))"#, Extract::Passed, true, true),
-            (r#"sum(count_over_time({a="b"} |= "x" != "y" [5m]))"#, Extract::Passed, true, true),
+            (r#"sum(count_over_time({a="b"} |= "x\n" [5m]))"#, Extract::Passed, false, true),
+            (r#"sum(count_over_time({a="b"} |= "x" != "y" [5m]))"#, Extract::Passed, false, true),
+            (r#"sum(count_over_time({a="b"} | x="y" [5m]))"#, Extract::Passed, true, true),
             (r#"sum(bytes_over_time({a="b"}[5m]))"#, Extract::Bytes, false, true),
             (r#"sum(sum_over_time({a="b"} | unwrap v [5m]))"#, Extract::Unwrapped, true, true),
         ] {
             check(query, |plan| {
                 let leg = &plan.legs[0];
-                assert_eq!((leg.extract, leg.needs(&stream)), (extract, Needs { metadata, lines }), "{query}");
+                assert_eq!((leg.extract, leg.needs(&stream)), (extract, Columns { metadata, lines }), "{query}");
             });
         }
     }

@@ -23,7 +23,7 @@ use super::{
 use crate::labels::LabelSet;
 use crate::query::{
     Cancel, Error, Statistics,
-    search::{ALONE_BYTES_MAX, CLIENT_CHECK_INTERVAL, Source, Stream, WARNINGS_MAX},
+    search::{CLIENT_CHECK_INTERVAL, Source, Stream, WARNINGS_MAX},
 };
 use crate::store;
 
@@ -44,6 +44,8 @@ pub(super) struct Scan<'s, S> {
     pub(super) windows: &'s Windows,
     pub(super) streams: &'s [Stream<S>],
     pub(super) workers: usize,
+    /// Bytes that the calling thread reads alone before it calls others to help.
+    pub(super) alone_bytes_max: u64,
     /// Series at which the scan gives up; `None` if they become fewer later.
     pub(super) series_max: Option<usize>,
     pub(super) cancel: &'s Cancel,
@@ -82,7 +84,7 @@ impl<S: Source> Scan<'_, S> {
                         self.cancel.cancel();
                     }
                 }
-                if !helped && team.bytes_read.load(Ordering::Relaxed) > ALONE_BYTES_MAX {
+                if !helped && team.bytes_read.load(Ordering::Relaxed) > self.alone_bytes_max {
                     helped = true;
                     for n in 1..self.workers.min(team.jobs.len()) {
                         let worker = thread::Builder::new().name(format!("query-{n}"));
@@ -187,8 +189,15 @@ impl<S: Source, A: Accumulator> Team<'_, S, A> {
             findings.statistics.lines_passed += source.lines() as u64;
             return Ok((table, findings));
         }
-        let run = match source.read_parts(self.leg.needs(&stream.labels)) {
-            Ok(run) => run,
+        let columns = self.leg.needs(&stream.labels);
+        let run = if columns.lines {
+            source.read_holding(self.leg.pipeline.required_literals())
+        } else {
+            source.read_columns(columns).map(Some)
+        };
+        let run = match run {
+            Ok(Some(run)) => run,
+            Ok(None) => return Ok((Table::default(), findings)),
             Err(store::Error::Closing) => return Err(store::Error::Closing.into()),
             Err(error) => {
                 // The other pieces are still worth counting; the answer says what is missing.
@@ -210,22 +219,27 @@ impl<S: Source, A: Accumulator> Team<'_, S, A> {
         Ok((table, findings))
     }
 
-    /// The table of a piece of which every line counts, in one window or the same few: how many there are
-    /// is known without reading it.
+    /// The table of a piece that lies in one bucket and of which every line counts: how many lines and
+    /// bytes there are is known without reading it.
     fn count_unread(&self, labels: &LabelSet, source: &S) -> Option<Table<A>> {
-        if self.leg.extract != Extract::Every || self.leg.needs(labels).metadata {
+        if !self.leg.pipeline.is_empty() || self.leg.needs(labels).metadata {
             return None;
         }
-        let (oldest_ns, newest_ns) = source.time_span_ns();
+        let lines = source.lines() as u64;
+        let count = match self.leg.extract {
+            Extract::Every => lines,
+            Extract::Bytes => source.raw_bytes() - lines,
+            Extract::Found | Extract::Passed | Extract::Unwrapped => return None,
+        };
+        let (timestamp_ns, newest_ns) = source.time_span_ns();
         let mut finder = self.windows.finder();
-        let bucket = finder.find(oldest_ns).filter(|_| newest_ns <= finder.until_ns())?;
+        let bucket = finder.find(timestamp_ns).filter(|_| newest_ns <= finder.until_ns())?;
         let mut key = Key::default();
         self.leg.labels.write(&mut key, |name| labels.get(name), || labels.iter());
         let mut table = Table::default();
         let series = table.series(key.bytes());
-        let line =
-            Observation { timestamp_ns: oldest_ns, stream: 0, arrival: source.first_entry(), count: 1, value: 0.0 };
-        table.update(series, bucket, |cell: &mut A| cell.add_many(&line, source.lines() as u64));
+        let all = Observation { timestamp_ns, stream: 0, arrival: source.first_entry(), count, value: 0.0 };
+        table.update(series, bucket, |cell: &mut A| cell.add(&all));
         Some(table)
     }
 

@@ -82,6 +82,11 @@ pub(super) struct Row {
 }
 
 impl Row {
+    /// A number without labels at every step.
+    pub(super) fn constant(value: f64, steps: usize) -> Self {
+        Self { labels: ResultLabels::default(), points: (0..).take(steps).map(|step| Point { step, value }).collect() }
+    }
+
     /// What the row occupies, roughly, in bytes.
     pub(super) fn memory_bytes(&self) -> usize {
         size_of::<Self>() + self.labels.memory_bytes() + self.points.len() * size_of::<Point>()
@@ -104,6 +109,14 @@ pub(super) enum Value {
 }
 
 impl Value {
+    /// The rows of a vector; of a number, one without labels.
+    pub(super) fn into_rows(self, steps: usize) -> Vec<Row> {
+        match self {
+            Self::Number(value) => vec![Row::constant(value, steps)],
+            Self::Rows(rows) => rows,
+        }
+    }
+
     /// The value itself, unless it occupies more than a query may.
     pub(super) fn bounded(self) -> Result<Self, Error> {
         let bytes: usize = match &self {

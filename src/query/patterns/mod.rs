@@ -12,7 +12,7 @@ use crate::logql::LogExpr;
 use crate::store::Store;
 
 /// Lines that are looked at, the newest ones.
-const LINES_MAX: usize = 20_000;
+const LINES_MAX: usize = 10_000;
 /// Patterns of an answer, the most frequent ones.
 const PATTERNS_MAX: usize = 300;
 /// The level of a line that has none.

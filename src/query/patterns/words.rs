@@ -5,7 +5,7 @@
 //! line just where it was made, although a filter takes the first occurrence of each of its literals.
 
 /// Words of a line that are told apart; what follows them is one more word.
-pub(super) const WORDS_MAX: usize = 128;
+pub(super) const WORDS_MAX: usize = 64;
 /// Longer words are never part of a pattern.
 const WORD_BYTES_MAX: usize = 64;
 
@@ -63,6 +63,8 @@ pub(super) fn is_constant(word: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write;
+
     use super::*;
 
     #[test]
@@ -81,7 +83,7 @@ mod tests {
             for (at, separator) in cut.separators.iter().enumerate() {
                 shown += &String::from_utf8_lossy(separator);
                 if let Some(word) = cut.words.get(at) {
-                    shown += &format!("|{}|", String::from_utf8_lossy(word));
+                    write!(shown, "|{}|", String::from_utf8_lossy(word)).unwrap();
                 }
             }
             assert_eq!(shown, want, "{line}");

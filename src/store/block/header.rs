@@ -1,4 +1,22 @@
-//! The header of a block: 112 bytes, little-endian. Layout: docs/format.md, "Block".
+//! The header of a block: 112 bytes, little-endian.
+//!
+//! | offset | bytes | |
+//! | --- | --- | --- |
+//! | 0 | 4 | `NRVB` |
+//! | 4 | 1 | version: 1 |
+//! | 5 | 1 | codec: 1 text as it is, 2 templates and columns |
+//! | 6 | 2 | flags: bit 0, codec 1 only: the text part ends with the lengths of the lines; bit 1: the metadata are columns; the others are 0 |
+//! | 8 | 4 | number of the stream |
+//! | 12 | 4 | lines, at least 1 |
+//! | 16 | 8 | number of the first entry within the stream |
+//! | 24, 32 | 8, 8 | smallest and greatest time stamp, signed nanoseconds since 1970 |
+//! | 40 | 4 | bytes of all lines, a newline for each included |
+//! | 44 | 5 x 12 | the parts filter, time stamps, metadata, text, side: bytes in the file, bytes once inflated, CRC-32 (IEEE) of the bytes in the file |
+//! | 104 | 4 | zeros |
+//! | 108 | 4 | CRC-32 of the bytes before |
+//!
+//! The parts follow in this order without a gap. A part is deflated (RFC 1951, without a zlib header) if it has
+//! fewer bytes in the file than once inflated; filter and side never are.
 
 /// Length of an encoded header.
 pub(in crate::store) const HEADER_BYTES: usize = 112;
@@ -12,8 +30,10 @@ const PART_BYTES_MAX: u32 = 256 << 20;
 /// How the lines of a block are laid out before DEFLATE.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::store) enum Codec {
-    /// The lines as they are.
+    /// The lines as they are: byte 1.
     Text,
+    /// Templates and columns: byte 2.
+    Templates,
 }
 
 /// A part of a block: where it lies follows from the lengths of the parts before it.
@@ -33,6 +53,8 @@ pub(in crate::store) struct Header {
     pub(in crate::store) codec: Codec,
     /// Lines hold newlines of their own, so the text part ends with a column of their lengths.
     pub(in crate::store) has_lengths: bool,
+    /// The metadata are columns; else whole sets, as the first program wrote them.
+    pub(in crate::store) has_metadata_columns: bool,
     pub(in crate::store) stream: u32,
     pub(in crate::store) lines: u32,
     /// Number, within its stream, of the first entry to arrive; the others follow without a gap.
@@ -82,9 +104,10 @@ impl Header {
             VERSION,
             match self.codec {
                 Codec::Text => 1,
+                Codec::Templates => 2,
             },
         ]);
-        put(&u16::from(self.has_lengths).to_le_bytes());
+        put(&(u16::from(self.has_lengths) | u16::from(self.has_metadata_columns) << 1).to_le_bytes());
         put(&self.stream.to_le_bytes());
         put(&self.lines.to_le_bytes());
         put(&self.first_entry.to_le_bytes());
@@ -115,12 +138,14 @@ impl Header {
         let [version, codec] = take(bytes, &mut at);
         let flags = u16::from_le_bytes(take(bytes, &mut at));
         let codec = match (version, codec, flags) {
-            (VERSION, 1, 0 | 1) => Codec::Text,
+            (VERSION, 1, 0..=3) => Codec::Text,
+            (VERSION, 2, 0 | 2) => Codec::Templates,
             _ => return Err("version or codec of a later program"),
         };
         let header = Self {
             codec,
             has_lengths: flags & 1 != 0,
+            has_metadata_columns: flags & 2 != 0,
             stream: u32::from_le_bytes(take(bytes, &mut at)),
             lines: u32::from_le_bytes(take(bytes, &mut at)),
             first_entry: u64::from_le_bytes(take(bytes, &mut at)),
@@ -133,7 +158,10 @@ impl Header {
             text: part(bytes, &mut at),
             side: part(bytes, &mut at),
         };
-        if header.parts().iter().any(|part| part.stored > part.raw || part.raw > PART_BYTES_MAX) || header.lines == 0 {
+        let unlikely = |part: &Part| part.stored > part.raw || part.raw > PART_BYTES_MAX;
+        // Each line has its newline.
+        let text_bytes = header.lines..=PART_BYTES_MAX;
+        if header.parts().iter().any(unlikely) || header.lines == 0 || !text_bytes.contains(&header.text_bytes) {
             return Err("lengths that no block has");
         }
         Ok(header)
@@ -164,6 +192,7 @@ mod tests {
         Header {
             codec: Codec::Text,
             has_lengths: true,
+            has_metadata_columns: true,
             stream: 12,
             lines: 3,
             first_entry: 1 << 40,

@@ -1,30 +1,47 @@
 //! A block: the run of entries of one stream that is compressed, checksummed and read back as one.
 //! Layout: docs/format.md, "Block". Immutable once written, so readers need no lock.
 
+mod filter;
 mod header;
 mod metadata;
+mod parts;
+mod templates;
 mod text;
 mod timestamps;
 
-pub(super) use header::{Codec, HEADER_BYTES, Header, MAGIC, Part};
-pub(super) use metadata::{put_set, take_set};
+#[cfg(test)]
+mod samples;
+#[cfg(test)]
+mod tests;
 
-use super::codec::{Deflater, inflate};
-use crate::labels::Entries;
+pub(super) use filter::may_contain;
+pub(super) use header::{Codec, HEADER_BYTES, Header, MAGIC, Part};
+pub(super) use metadata::{Metadata, put_set, take_set};
+pub(super) use parts::Parts;
+
+use self::{filter::FilterBuilder, templates::Templates};
+use super::{codec::Deflater, snapshot::Columns};
+use crate::labels::{Entries, LabelSet, Literal};
 
 /// Bytes of lines a block gathers before it is cut. Larger compresses better, smaller makes a
 /// narrow query cheaper; from 256 KiB on plain text stops gaining, 512 KiB is what templates gain from.
 pub(super) const BLOCK_BYTES_TARGET: usize = 512 << 10;
 
-/// zlib's level for text: 3 % larger than level 6 at almost twice the speed.
-const DEFLATE_LEVEL: u8 = 4;
+/// zlib's level: what templates leave is little, and worth it.
+const DEFLATE_LEVEL: u8 = 6;
+/// The level for text as it is: 3 % larger than level 6 at almost twice the speed.
+const DEFLATE_LEVEL_TEXT: u8 = 4;
 
-/// Turns runs of entries into blocks; keeps the compressor's tables between them.
-pub(super) struct Encoder(Deflater);
+/// Turns runs of entries into blocks; keeps its buffers and the compressor's tables between them.
+pub(super) struct Encoder {
+    deflater: Deflater,
+    templates: Templates,
+    filter: FilterBuilder,
+}
 
 impl Encoder {
     pub(super) fn new() -> Self {
-        Self(Deflater::new(DEFLATE_LEVEL))
+        Self { deflater: Deflater::new(DEFLATE_LEVEL), templates: Templates::new(), filter: FilterBuilder::new() }
     }
 
     /// Appends the block of `entries`, which are in order of arrival and not empty, to `out`.
@@ -34,145 +51,133 @@ impl Encoder {
         let (min_ns, max_ns) = entries.time_span_ns().unwrap_or_default();
         let start = out.len();
         out.resize(start + HEADER_BYTES, 0);
-        let timestamps = self.part(&timestamps::encode(entries.timestamps_ns()), out);
-        let metadata = self.part(&metadata::encode(entries), out);
-        let (text, has_lengths) = text::encode(entries);
-        let text = self.part(&text, out);
+        let filter_start = out.len();
+        self.filter.put(entries, out);
+        let filter = stored_part(out, filter_start);
+        let timestamps = self.part(&[&timestamps::encode(entries.timestamps_ns())], out);
+        let (metadata, has_metadata_columns) = metadata::encode(entries);
+        let metadata = self.part(&[&metadata], out);
+        let (codec, lengths) = if self.templates.lay_out(entries) {
+            (Codec::Templates, None)
+        } else {
+            (Codec::Text, text::lengths(entries))
+        };
+        let (text, side) = match codec {
+            Codec::Templates => {
+                let text = put_part(&mut self.deflater, &self.templates.sections(), out);
+                let side_start = out.len();
+                out.extend_from_slice(self.templates.side());
+                (text, stored_part(out, side_start))
+            }
+            Codec::Text => {
+                self.deflater.set_level(DEFLATE_LEVEL_TEXT);
+                let text = self.part(&[entries.text(), lengths.as_deref().unwrap_or_default()], out);
+                self.deflater.set_level(DEFLATE_LEVEL);
+                (text, Part::default())
+            }
+        };
         let header = Header {
-            codec: Codec::Text,
-            has_lengths,
+            codec,
+            has_lengths: lengths.is_some(),
+            has_metadata_columns,
             stream,
             lines: length(entries.len()),
             first_entry,
             min_ns,
             max_ns,
             text_bytes: length(entries.text().len()),
-            filter: Part::default(),
+            filter,
             timestamps,
             metadata,
             text,
-            side: Part::default(),
+            side,
         };
         out[start..start + HEADER_BYTES].copy_from_slice(&header.encode());
         header
     }
 
-    fn part(&mut self, raw: &[u8], out: &mut Vec<u8>) -> Part {
-        let start = out.len();
-        let stored = self.0.put(raw, out);
-        Part { stored: length(stored), raw: length(raw.len()), crc: crc32fast::hash(&out[start..]) }
+    fn part(&mut self, sections: &[&[u8]], out: &mut Vec<u8>) -> Part {
+        put_part(&mut self.deflater, sections, out)
     }
+}
+
+/// Appends a part that consists of `sections`.
+fn put_part(deflater: &mut Deflater, sections: &[&[u8]], out: &mut Vec<u8>) -> Part {
+    let start = out.len();
+    let stored = deflater.put(sections, out);
+    let raw = sections.iter().map(|section| section.len()).sum();
+    Part { stored: length(stored), raw: length(raw), crc: crc32fast::hash(&out[start..]) }
+}
+
+/// The part that was appended to `out` as it is from `start` on.
+fn stored_part(out: &[u8], start: usize) -> Part {
+    let stored = &out[start..];
+    Part { stored: length(stored.len()), raw: length(stored.len()), crc: crc32fast::hash(stored) }
 }
 
 /// The entries of a block, sorted by time; equal times in order of arrival. `Err` says what is damaged.
 pub(super) fn decode(header: &Header, block: &[u8]) -> Result<Entries, &'static str> {
-    let [_, timestamps, metadata, text, _] = header.offsets();
+    decode_columns(header, block, Columns::ALL)
+}
+
+/// Whether every part of a block, its filter too, is as it was written.
+pub(super) fn is_whole(header: &Header, block: &[u8]) -> bool {
+    Parts::new(header, |range| part_of(block, range)).filter().is_ok() && decode(header, block).is_ok()
+}
+
+/// The columns of a block, sorted by time; equal times in order of arrival. Lines that are not wanted
+/// are empty, and need not be in `block`. `Err` says what is damaged.
+pub(super) fn decode_columns(header: &Header, block: &[u8], columns: Columns) -> Result<Entries, &'static str> {
+    let parts = Parts::new(header, |range| part_of(block, range));
     let lines = header.lines as usize;
-    let part = |part: Part, start: usize, damage: &'static str| {
-        let stored = block.get(start..start + part.stored as usize).ok_or("shorter than its header says")?;
-        if crc32fast::hash(stored) != part.crc {
-            return Err(damage);
-        }
-        inflate(stored, part.raw as usize).map_err(|malformed| malformed.0)
+    let metadata = if columns.metadata {
+        parts.metadata()?
+    } else {
+        Metadata { sets: vec![LabelSet::default()], set_of: vec![0; lines] }
     };
-    let timestamps = part(header.timestamps, timestamps, "checksum of the time stamps")?;
-    let timestamps_ns = timestamps::decode(&timestamps, lines).map_err(|malformed| malformed.0)?;
-    let metadata = part(header.metadata, metadata, "checksum of the metadata")?;
-    let (sets, set_of) = metadata::decode(&metadata, lines).map_err(|malformed| malformed.0)?;
-    let text = part(header.text, text, "checksum of the text")?;
     let (text, ends) =
-        text::decode(text, header.text_bytes as usize, lines, header.has_lengths).map_err(|malformed| malformed.0)?;
+        if columns.lines { parts.text()?.unpack()? } else { (vec![b'\n'; lines], (0..header.lines).collect()) };
+    assembled(parts.timestamps_ns()?, metadata, text, ends)
+}
+
+/// Whether the filter leaves it open that a line fulfils `required`, of which every element is fulfilled
+/// by any of its literals.
+pub(super) fn may_hold(header: &Header, block: &[u8], required: &[Vec<Literal>]) -> Result<bool, &'static str> {
+    let filter = Parts::new(header, |range| part_of(block, range)).filter()?;
+    Ok(required.iter().all(|any| any.iter().any(|literal| may_contain(filter, &literal.text))))
+}
+
+/// All entries of a block; `None` if what is inflated tells that no line fulfils `required`.
+pub(super) fn decode_holding(
+    header: &Header,
+    block: &[u8],
+    required: &[Vec<Literal>],
+) -> Result<Option<Entries>, &'static str> {
+    let parts = Parts::new(header, |range| part_of(block, range));
+    let text = parts.text()?;
+    let may_hold = |literal: &Literal| literal.fold_case || text.may_contain(&literal.text);
+    if !required.iter().all(|any| any.iter().any(may_hold)) {
+        return Ok(None);
+    }
+    let (text, ends) = text.unpack()?;
+    assembled(parts.timestamps_ns()?, parts.metadata()?, text, ends).map(Some)
+}
+
+fn part_of(block: &[u8], range: std::ops::Range<usize>) -> Result<&[u8], &'static str> {
+    block.get(range).ok_or("shorter than its header says")
+}
+
+fn assembled(
+    timestamps_ns: Vec<i64>,
+    metadata: Metadata,
+    text: Vec<u8>,
+    ends: Vec<u32>,
+) -> Result<Entries, &'static str> {
+    let Metadata { sets, set_of } = metadata;
     Entries::from_columns(timestamps_ns, ends, text, sets, set_of).ok_or("columns of different lengths")
 }
 
 /// Lengths within a block; heads and appends are bounded far below 4 GiB.
 fn length(bytes: usize) -> u32 {
     u32::try_from(bytes).expect("a block stays below 4 GiB")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::labels::LabelSet;
-
-    /// Entries that meet every corner: out of order, equal times, newlines within lines, bytes that
-    /// are no UTF-8, empty lines, one very long line, several metadata sets.
-    fn odd_entries() -> Entries {
-        let mut entries = Entries::new();
-        let none = entries.intern(&LabelSet::default());
-        let level = entries.intern(&LabelSet::new(vec![("detected_level".into(), "info".into())]));
-        let long = vec![b'x'; 256 << 10];
-        for (ts, line, set) in [
-            (5_i64, &b"later"[..], none),
-            (1, b"", level),
-            (1, b"same time\nsecond row", none),
-            (-7, b"\xff\xfe\0", level),
-            (9, &long, none),
-            (9, b"", none),
-        ] {
-            entries.push(ts, line, set);
-        }
-        entries
-    }
-
-    fn same(a: &Entries, b: &Entries) {
-        assert_eq!(a.len(), b.len());
-        for at in 0..a.len() {
-            assert_eq!(
-                (a.timestamp_ns(at), a.line(at), a.metadata(at)),
-                (b.timestamp_ns(at), b.line(at), b.metadata(at)),
-                "entry {at}"
-            );
-        }
-    }
-
-    #[test]
-    fn odd_entries_come_back_sorted() {
-        let entries = odd_entries();
-        let mut out = b"other bytes".to_vec();
-        let header = Encoder::new().encode(3, 40, &entries, &mut out);
-        assert_eq!((header.min_ns, header.max_ns, header.lines, header.first_entry), (-7, 9, 6, 40));
-        assert_eq!(header.block_bytes() as usize, out.len() - 11);
-        same(&decode(&header, &out[11..]).unwrap(), &entries.sorted_by_time().unwrap());
-    }
-
-    #[test]
-    fn any_bytes_come_back() {
-        let mut state = 7u64;
-        let mut random = move |below: u64| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            (state >> 33) % below
-        };
-        let mut encoder = Encoder::new();
-        for round in 0..200 {
-            let mut entries = Entries::new();
-            for _ in 0..=random(40) {
-                let set = entries.intern(&LabelSet::new(vec![("n".into(), random(4).to_string())]));
-                let line: Vec<u8> =
-                    (0..random(30)).map(|_| random(if round % 2 == 0 { 256 } else { 12 }) as u8).collect();
-                entries.push(random(50) as i64 - 25, &line, set);
-            }
-            let mut out = Vec::new();
-            let header = encoder.encode(1, 0, &entries, &mut out);
-            let sorted = entries.sorted_by_time();
-            same(&decode(&header, &out).unwrap(), sorted.as_ref().unwrap_or(&entries));
-        }
-    }
-
-    #[test]
-    fn every_flipped_byte_and_every_cut_is_noticed() {
-        let mut entries = Entries::new();
-        let set = entries.intern(&LabelSet::default());
-        for n in 0..20 {
-            entries.push(n, format!("line {n} of a small block").as_bytes(), set);
-        }
-        let mut out = Vec::new();
-        let header = Encoder::new().encode(1, 0, &entries, &mut out);
-        for at in HEADER_BYTES..out.len() {
-            let mut flipped = out.clone();
-            flipped[at] ^= 0x20;
-            assert!(decode(&header, &flipped).is_err(), "byte {at}");
-            assert!(decode(&header, &out[..at]).is_err(), "cut at {at}");
-        }
-    }
 }

@@ -1,19 +1,19 @@
 //! Codec 1: the lines of a block as they are, each followed by a newline. If a line holds a newline
-//! of its own, the lengths of all lines follow behind the text.
+//! of its own, the lengths of all lines follow behind the text as LEB128 numbers.
 
 use super::super::codec::{Malformed, Reader, put_u64};
 use crate::labels::Entries;
 
-/// The text part before DEFLATE, and whether it ends with a column of lengths.
-pub(super) fn encode(entries: &Entries) -> (Vec<u8>, bool) {
-    let has_lengths = memchr::memchr_iter(b'\n', entries.text()).count() != entries.len();
-    let mut out = entries.text().to_vec();
-    if has_lengths {
-        for at in 0..entries.len() {
-            put_u64(&mut out, entries.line(at).len() as u64);
-        }
+/// The column of lengths behind the text before DEFLATE; `None` if the newlines tell them.
+pub(super) fn lengths(entries: &Entries) -> Option<Vec<u8>> {
+    if memchr::memchr_iter(b'\n', entries.text()).count() == entries.len() {
+        return None;
     }
-    (out, has_lengths)
+    let mut out = Vec::new();
+    for at in 0..entries.len() {
+        put_u64(&mut out, entries.line(at).len() as u64);
+    }
+    Some(out)
 }
 
 /// The text and the place of the newline after each line.

@@ -1,5 +1,8 @@
 //! The time stamps of a block: divided by the largest power of ten that all of them share, then
 //! each as the difference to the one before. Milliseconds in nanoseconds cost no more than milliseconds.
+//!
+//! Layout: one byte, the exponent of the power of ten, at most 13; the first time stamp as a zigzag LEB128 number;
+//! the difference of each other one to the one before, modulo 2^64, as a LEB128 number.
 
 use super::super::codec::{Malformed, Reader, put_u64, unzigzag, zigzag};
 

@@ -40,13 +40,41 @@ impl<'a> Reader<'a> {
         self.0.is_empty()
     }
 
+    pub(in crate::store) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     pub(in crate::store) fn u8(&mut self) -> Result<u8, Malformed> {
         let (first, rest) = self.0.split_first().ok_or(Malformed("ends early"))?;
         self.0 = rest;
         Ok(*first)
     }
 
+    #[inline]
     pub(in crate::store) fn u64(&mut self) -> Result<u64, Malformed> {
+        match self.0 {
+            [first @ ..0x80, rest @ ..] => {
+                self.0 = rest;
+                Ok(u64::from(*first))
+            }
+            _ => self.long_u64(),
+        }
+    }
+
+    /// A number of several bytes: up to eight at once, by moving the groups of seven bits together.
+    fn long_u64(&mut self) -> Result<u64, Malformed> {
+        if let Some(word) = self.0.first_chunk() {
+            let word = u64::from_le_bytes(*word);
+            let last = !word & 0x8080_8080_8080_8080;
+            if last != 0 {
+                let bits = last.trailing_zeros() + 1;
+                self.0 = &self.0[bits as usize / 8..];
+                let groups = word & (u64::MAX >> (u64::BITS - bits)) & 0x7f7f_7f7f_7f7f_7f7f;
+                let pairs = (groups & 0x007f_007f_007f_007f) | ((groups & 0x7f00_7f00_7f00_7f00) >> 1);
+                let fours = (pairs & 0x0000_3fff_0000_3fff) | ((pairs & 0x3fff_0000_3fff_0000) >> 2);
+                return Ok((fours & 0x0fff_ffff) | ((fours & 0x0fff_ffff_0000_0000) >> 4));
+            }
+        }
         let mut value = 0u64;
         for shift in (0..64).step_by(7) {
             let byte = self.u8()?;
@@ -74,7 +102,17 @@ impl<'a> Reader<'a> {
     }
 
     pub(in crate::store) fn bytes(&mut self) -> Result<&'a [u8], Malformed> {
-        let len = usize::try_from(self.u64()?).map_err(|_| Malformed("length over the address space"))?;
+        let len = self.size()?;
+        self.take(len)
+    }
+
+    /// A number of bytes, as large as memory may be.
+    pub(in crate::store) fn size(&mut self) -> Result<usize, Malformed> {
+        usize::try_from(self.u64()?).map_err(|_| Malformed("length over the address space"))
+    }
+
+    /// The next `len` bytes.
+    pub(in crate::store) fn take(&mut self, len: usize) -> Result<&'a [u8], Malformed> {
         let (head, rest) = self.0.split_at_checked(len).ok_or(Malformed("length beyond the end"))?;
         self.0 = rest;
         Ok(head)
@@ -91,11 +129,15 @@ mod tests {
 
     #[test]
     fn numbers_come_back_and_cut_ones_are_malformed() {
-        for value in [0, 1, 127, 128, 16_383, 16_384, u64::from(u32::MAX), u64::MAX - 1, u64::MAX] {
+        let powers = (0..64).flat_map(|bits| [(1 << bits) - 1, 1 << bits, (1 << bits) | 0x55]);
+        for value in powers.chain([u64::MAX - 1, u64::MAX]) {
             let mut bytes = Vec::new();
             put_u64(&mut bytes, value);
             assert_eq!(Reader::new(&bytes).u64(), Ok(value));
             assert!(Reader::new(&bytes[..bytes.len() - 1]).u64().is_err(), "{value} cut");
+            bytes.extend([0xff; 8]);
+            let mut reader = Reader::new(&bytes);
+            assert_eq!((reader.u64(), reader.len()), (Ok(value), 8), "{value} with bytes behind it");
         }
         assert!(Reader::new(&[0xff; 10]).u64().is_err(), "more than 64 bits");
         for value in [0, -1, 1, i64::MIN, i64::MAX] {

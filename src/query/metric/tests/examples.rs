@@ -1,6 +1,6 @@
 //! The worked examples of the language: what Loki was seen to answer.
 
-use super::{How, Line, Run, S, check, grid, lines, run, shown, stream};
+use super::{How, Line, Run, S, check, grid, lines, run, shown, stream, ticks};
 use crate::query::{
     Error,
     metric::{MetricValue, Series, Times},
@@ -31,7 +31,8 @@ fn constants_need_no_lines() {
     check(&[], "1 + 2", grid(10, 30, 10), &["{} 10:3 20:3 30:3"]);
     check(&[], "vector(1) < 0", grid(10, 30, 10), &[]);
     // Grafana's health check evaluates far in the future.
-    let answer = run(&[], "vector(1)+vector(1)", Times::Instant(4_000_000_000 * S), How::default()).unwrap();
+    let no_streams: [Stream<Run>; 0] = [];
+    let answer = run(&no_streams, "vector(1)+vector(1)", Times::Instant(4_000_000_000 * S), How::default()).unwrap();
     let MetricValue::Vector(series) = &answer.value else { panic!("{answer:?}") };
     assert_eq!(series[0].samples[0].timestamp_ms, 4_000_000_000_000);
 }
@@ -113,12 +114,6 @@ fn lines_of_logfmt_with_units() {
     ] {
         check(&streams, query, AT_100, &[want]);
     }
-}
-
-/// One line every 10 s, from 1000 to 1060.
-fn ticks() -> Vec<Stream<Run>> {
-    let ticks: Vec<Line<'_>> = (0..=6).map(|n| ((1000 + n * 10) * S, format!("v={n}"), &[][..])).collect();
-    vec![stream(&[("a", "b")], &ticks, 3)]
 }
 
 #[test]

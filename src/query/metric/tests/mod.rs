@@ -2,6 +2,7 @@
 
 mod definitions;
 mod examples;
+mod workers;
 
 use std::{sync::Arc, time::Duration};
 
@@ -21,6 +22,7 @@ use crate::store;
 const S: i64 = 1_000_000_000;
 
 /// A piece in memory.
+#[derive(Clone)]
 struct Run {
     first_entry: u64,
     entries: Arc<Entries>,
@@ -79,40 +81,43 @@ fn parsed(query: &str) -> MetricExpr {
     }
 }
 
-/// How a query is run.
+/// How a query is run. With more than one worker, all of them work from the second piece on.
 #[derive(Clone, Copy)]
 struct How {
     workers: usize,
     series_max: usize,
     may_be_partial: bool,
+    client_is_gone: bool,
 }
 
 impl Default for How {
     fn default() -> Self {
-        Self { workers: 1, series_max: 500, may_be_partial: false }
+        Self { workers: 1, series_max: 500, may_be_partial: false, client_is_gone: false }
     }
 }
 
 /// Evaluates over the streams that each selector matches.
-fn run(streams: &[Stream<Run>], query: &str, times: Times, how: How) -> Result<MetricAnswer, Error> {
+fn run<P: Source + Clone>(streams: &[Stream<P>], query: &str, times: Times, how: How) -> Result<MetricAnswer, Error> {
     let expr = parsed(query);
     let clock = Clock::default();
     let plan = Plan::new(&expr, &clock)?;
     let matching = |leg: usize| {
         let selector = &plan.legs[leg].expr.log.selector;
-        let matching = |stream: &&Stream<Run>| {
+        let matching = |stream: &&Stream<P>| {
             selector.iter().all(|matcher| matcher.matches(stream.labels.get(&matcher.name).unwrap_or("")))
         };
-        let copied = streams.iter().filter(matching).map(|stream| {
-            let pieces = stream.pieces.iter().map(|piece| Run { entries: Arc::clone(&piece.entries), ..*piece });
-            Stream { labels: Arc::clone(&stream.labels), pieces: pieces.collect() }
-        });
-        copied.collect()
+        let copy = |stream: &Stream<P>| Stream { labels: Arc::clone(&stream.labels), pieces: stream.pieces.clone() };
+        streams.iter().filter(matching).map(copy).collect()
     };
     let cancel = Cancel::after(Duration::MAX);
     let query = MetricQuery { expr: &expr, times, clock: &clock, may_be_partial: how.may_be_partial };
-    let setting =
-        Setting { series_max: how.series_max, workers: how.workers, cancel: &cancel, client_is_gone: &|| false };
+    let setting = Setting {
+        series_max: how.series_max,
+        workers: how.workers,
+        alone_bytes_max: 0,
+        cancel: &cancel,
+        client_is_gone: &|| how.client_is_gone,
+    };
     evaluate(&plan, &query, &setting, &|leg, _| matching(leg))
 }
 
@@ -149,4 +154,10 @@ fn lines(texts: &[&str]) -> Stream<Run> {
 
 fn grid(start: i64, end: i64, step: i64) -> Times {
     Times::Grid(Grid::aligned(start * S, end * S, step * S))
+}
+
+/// One line every 10 s, from 1000 to 1060.
+fn ticks() -> Vec<Stream<Run>> {
+    let ticks: Vec<Line<'_>> = (0..=6).map(|n| ((1000 + n * 10) * S, format!("v={n}"), &[][..])).collect();
+    vec![stream(&[("a", "b")], &ticks, 3)]
 }
