@@ -261,6 +261,6 @@ mod tests {
         let mut good = options;
         good.jobs[0].paths[0] = scratch.path("*.txt").to_string_lossy().into_owned();
         collector.reload(good, Limits::default()).unwrap();
-        assert_eq!(collector.summary(), "job j: 1 file");
+        assert_eq!(collector.summary(), "job j follows 1 file");
     }
 }

@@ -508,7 +508,7 @@ fn a_summary_says_what_is_followed() {
     let now = world.now;
     world.rounds().look_around(now);
     let summary = world.rounds().summary();
-    let expected = "job j: 1 file\njob none: 0 files; no file matches yet\njob off: off, because /proc exists";
+    let expected = "job j follows 1 file, job none follows 0 files, job off is off, because /proc exists";
     assert_eq!(summary, expected);
 }
 
