@@ -10,6 +10,7 @@
 
 mod cancel;
 mod clock;
+mod crew;
 mod detect;
 mod error;
 mod grep;

@@ -2,14 +2,11 @@
 //! time first; a piece that cannot improve the answer any more is never read. The answer is the same
 //! for any number of workers.
 
-use std::{
-    sync::Arc,
-    thread,
-    time::{Duration, Instant},
-};
+use std::sync::Arc;
 
 use super::{
     Cancel, Direction, Error, Statistics,
+    crew::Crew,
     grep::Prefilter,
     merge::Hit,
     worker::{Job, Team},
@@ -18,11 +15,6 @@ use crate::labels::{Entries, LabelSet, Literal};
 use crate::logql::Pipeline;
 use crate::store::{self, Columns, Piece, Snapshot};
 
-/// Bytes of text that the calling thread searches alone before it calls other threads to help:
-/// below that, starting them costs more than they save.
-pub(super) const ALONE_BYTES_MAX: u64 = 2 << 20;
-/// How often the client's connection is looked at.
-pub(super) const CLIENT_CHECK_INTERVAL: Duration = Duration::from_millis(20);
 /// Different failures to read that one answer tells.
 pub(super) const WARNINGS_MAX: usize = 10;
 
@@ -95,6 +87,8 @@ pub(super) struct Search<'q> {
     pub(super) bytes_max: usize,
     pub(super) direction: Direction,
     pub(super) workers: usize,
+    /// See [`Crew::alone_bytes_max`].
+    pub(super) alone_bytes_max: u64,
 }
 
 /// What was found, best first.
@@ -113,28 +107,8 @@ impl Search<'_> {
         client_is_gone: &dyn Fn() -> bool,
     ) -> Result<Found, Error> {
         let team = Team::new(self, streams, self.jobs(streams), cancel);
-        thread::scope(|scope| {
-            let mut last_look: Option<Instant> = None;
-            let mut helped = self.workers <= 1;
-            team.work(&mut || {
-                if last_look.is_none_or(|last| last.elapsed() > CLIENT_CHECK_INTERVAL) {
-                    last_look = Some(Instant::now());
-                    if client_is_gone() {
-                        cancel.cancel();
-                    }
-                }
-                if !helped && team.bytes_read() > ALONE_BYTES_MAX {
-                    helped = true;
-                    for n in 1..self.workers.min(team.jobs()) {
-                        let worker = thread::Builder::new().name(format!("query-{n}"));
-                        // Without a thread the others do its share.
-                        if let Err(error) = worker.spawn_scoped(scope, || team.work(&mut || {})) {
-                            log::warn!("cannot start a query thread: {error}");
-                        }
-                    }
-                }
-            });
-        });
+        let crew = Crew { workers: self.workers, alone_bytes_max: self.alone_bytes_max, cancel, client_is_gone };
+        crew.run(team.jobs(), &|| team.bytes_read(), &|between| team.work(between));
         team.finish()
     }
 
@@ -213,6 +187,8 @@ impl Search<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::logql::{self, Expr};
 
@@ -300,6 +276,7 @@ mod tests {
             bytes_max: usize::MAX,
             direction: case.direction,
             workers,
+            alone_bytes_max: 0, // all of them, from the second piece on
         })
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::{
     Cancel, Error, Limits, LogAnswer, clock,
+    crew::ALONE_BYTES_MAX,
     grep::Prefilter,
     group::group,
     limits::cores,
@@ -70,6 +71,7 @@ pub fn select(
         bytes_max: limits.bytes_max(),
         direction: query.direction,
         workers: cores(),
+        alone_bytes_max: ALONE_BYTES_MAX,
     };
     let mut found = if query.interval_ns > 0 {
         search.run_thinned(&streams, query.interval_ns, cancel, client_is_gone)?

@@ -9,6 +9,7 @@ use std::{
 
 use super::{
     Cancel, Direction, Error, Limits, ResultStream, clock,
+    crew::ALONE_BYTES_MAX,
     grep::Prefilter,
     group::group,
     merge::{Hit, HitLabels},
@@ -109,6 +110,7 @@ impl Tail {
             bytes_max: limits.bytes_max(),
             direction: Direction::Backward,
             workers: 1,
+            alone_bytes_max: ALONE_BYTES_MAX,
         };
         let found = search.run(&streams, &Cancel::after(limits.query_timeout), client_is_gone)?;
         for warning in &found.warnings {

@@ -15,8 +15,9 @@ use super::{
 use crate::logql::{Clock, MetricExpr};
 use crate::query::{
     Cancel, Error, Limits, ResultLabels,
+    crew::{ALONE_BYTES_MAX, Crew},
     limits::cores,
-    search::{ALONE_BYTES_MAX, Source, Stream, streams_of},
+    search::{Source, Stream, streams_of},
 };
 use crate::store::Store;
 
@@ -63,13 +64,8 @@ pub fn measure(
         Some((start_ns, end_ns)) => streams_of(store.snapshot(&plan.legs[leg].expr.log.selector, start_ns, end_ns)),
         None => Vec::new(),
     };
-    let setting = Setting {
-        series_max: limits.max_query_series,
-        workers: cores(),
-        alone_bytes_max: ALONE_BYTES_MAX,
-        cancel,
-        client_is_gone,
-    };
+    let crew = Crew { workers: cores(), alone_bytes_max: ALONE_BYTES_MAX, cancel, client_is_gone };
+    let setting = Setting { series_max: limits.max_query_series, crew };
     let mut answer = evaluate(&plan, query, &setting, &streams_of_leg)?;
     answer.statistics.exec_time = cancel.elapsed();
     Ok(answer)
@@ -79,12 +75,7 @@ pub fn measure(
 pub(super) struct Setting<'s> {
     /// Series of the answer.
     pub(super) series_max: usize,
-    /// Threads of a scan, the calling one included.
-    pub(super) workers: usize,
-    /// Bytes that the calling thread reads alone before it calls others to help.
-    pub(super) alone_bytes_max: u64,
-    pub(super) cancel: &'s Cancel,
-    pub(super) client_is_gone: &'s dyn Fn() -> bool,
+    pub(super) crew: Crew<'s>,
 }
 
 /// Evaluates a plan over the streams that `streams_of_leg` finds for each leg.
@@ -97,7 +88,8 @@ pub(super) fn evaluate<S: Source>(
     let stamps_ms = query.times.stamps_ms();
     let mut findings = Findings::default();
     let leg_rows = scan_legs(plan, query, setting, streams_of_leg, &mut findings)?;
-    let mut evaluation = Evaluation { uses: plan.uses(), leg_rows, steps: stamps_ms.len(), cancel: setting.cancel };
+    let mut evaluation =
+        Evaluation { uses: plan.uses(), leg_rows, steps: stamps_ms.len(), cancel: setting.crew.cancel };
     let value = evaluation.value(&plan.root)?;
     let mut warnings = findings.warnings;
     warnings.sort();
@@ -142,11 +134,8 @@ fn scan_legs<S: Source>(
             leg,
             windows: &windows,
             streams: &streams,
-            workers: setting.workers,
-            alone_bytes_max: setting.alone_bytes_max,
             series_max: (plan.is_one_leg() && !query.may_be_partial).then_some(setting.series_max),
-            cancel: setting.cancel,
-            client_is_gone: setting.client_is_gone,
+            crew: setting.crew,
         };
         leg_rows.push(Some(range_function::rows(&scan, findings)?));
     }

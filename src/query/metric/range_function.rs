@@ -97,7 +97,7 @@ struct RowsBuilder<'s> {
 
 impl<'s> RowsBuilder<'s> {
     fn new<S>(scan: &Scan<'s, S>) -> Self {
-        Self { windows: scan.windows, cancel: scan.cancel, rows: Vec::new(), bytes: 0 }
+        Self { windows: scan.windows, cancel: scan.crew.cancel, rows: Vec::new(), bytes: 0 }
     }
 
     /// Adds the row of a series, if `value` finds something in any window. It is asked for one after the other.

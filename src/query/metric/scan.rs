@@ -9,7 +9,6 @@ use std::{
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     thread,
-    time::Instant,
 };
 
 use super::{
@@ -23,7 +22,8 @@ use super::{
 use crate::labels::LabelSet;
 use crate::query::{
     Cancel, Error, Statistics,
-    search::{CLIENT_CHECK_INTERVAL, Source, Stream, WARNINGS_MAX},
+    crew::{CLIENT_CHECK_INTERVAL, Crew},
+    search::{Source, Stream, WARNINGS_MAX},
 };
 use crate::store;
 
@@ -43,13 +43,9 @@ pub(super) struct Scan<'s, S> {
     pub(super) leg: &'s Leg<'s>,
     pub(super) windows: &'s Windows,
     pub(super) streams: &'s [Stream<S>],
-    pub(super) workers: usize,
-    /// Bytes that the calling thread reads alone before it calls others to help.
-    pub(super) alone_bytes_max: u64,
     /// Series at which the scan gives up; `None` if they become fewer later.
     pub(super) series_max: Option<usize>,
-    pub(super) cancel: &'s Cancel,
-    pub(super) client_is_gone: &'s dyn Fn() -> bool,
+    pub(super) crew: Crew<'s>,
 }
 
 impl<S: Source> Scan<'_, S> {
@@ -61,7 +57,7 @@ impl<S: Source> Scan<'_, S> {
             windows: self.windows,
             streams: self.streams,
             series_max: self.series_max,
-            cancel: self.cancel,
+            cancel: self.crew.cancel,
             jobs,
             next_job: AtomicUsize::new(0),
             bytes_read: AtomicU64::new(0),
@@ -74,28 +70,8 @@ impl<S: Source> Scan<'_, S> {
             }),
             merged: Condvar::new(),
         };
-        thread::scope(|scope| {
-            let mut last_look: Option<Instant> = None;
-            let mut helped = self.workers <= 1;
-            team.work(&mut || {
-                if last_look.is_none_or(|last| last.elapsed() > CLIENT_CHECK_INTERVAL) {
-                    last_look = Some(Instant::now());
-                    if (self.client_is_gone)() {
-                        self.cancel.cancel();
-                    }
-                }
-                if !helped && team.bytes_read.load(Ordering::Relaxed) > self.alone_bytes_max {
-                    helped = true;
-                    for n in 1..self.workers.min(team.jobs.len()) {
-                        let worker = thread::Builder::new().name(format!("query-{n}"));
-                        // Without a thread the others do its share.
-                        if let Err(error) = worker.spawn_scoped(scope, || team.work(&mut || {})) {
-                            log::warn!("cannot start a query thread: {error}");
-                        }
-                    }
-                }
-            });
-        });
+        let bytes_read = || team.bytes_read.load(Ordering::Relaxed);
+        self.crew.run(team.jobs.len(), &bytes_read, &|between| team.work(between));
         team.finish(findings)
     }
 
@@ -154,6 +130,7 @@ struct Outcome<A> {
 impl<S: Source, A: Accumulator> Team<'_, S, A> {
     /// Takes pieces until none is left. `between` runs before each piece.
     fn work(&self, between: &mut dyn FnMut()) {
+        let _release = ReleaseOthers(self);
         loop {
             let number = self.next_job.fetch_add(1, Ordering::Relaxed);
             let Some(job) = self.jobs.get(number) else { return };
@@ -255,6 +232,18 @@ impl<S: Source, A: Accumulator> Team<'_, S, A> {
 
     fn outcome(&self) -> MutexGuard<'_, Outcome<A>> {
         self.outcome.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Ends the scan if a worker panics: the others must not wait for a table that never comes.
+struct ReleaseOthers<'t, 's, S: Source, A: Accumulator>(&'t Team<'s, S, A>);
+
+impl<S: Source, A: Accumulator> Drop for ReleaseOthers<'_, '_, S, A> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.outcome().fail(0, Error::Canceled);
+            self.0.merged.notify_all();
+        }
     }
 }
 

@@ -15,6 +15,7 @@ use crate::labels::{Entries, LabelSet};
 use crate::logql::{self, Clock, Expr, MetricExpr};
 use crate::query::{
     Cancel, Error,
+    crew::Crew,
     search::{Source, Stream},
 };
 use crate::store;
@@ -111,13 +112,9 @@ fn run<P: Source + Clone>(streams: &[Stream<P>], query: &str, times: Times, how:
     };
     let cancel = Cancel::after(Duration::MAX);
     let query = MetricQuery { expr: &expr, times, clock: &clock, may_be_partial: how.may_be_partial };
-    let setting = Setting {
-        series_max: how.series_max,
-        workers: how.workers,
-        alone_bytes_max: 0,
-        cancel: &cancel,
-        client_is_gone: &|| how.client_is_gone,
-    };
+    let crew =
+        Crew { workers: how.workers, alone_bytes_max: 0, cancel: &cancel, client_is_gone: &|| how.client_is_gone };
+    let setting = Setting { series_max: how.series_max, crew };
     evaluate(&plan, &query, &setting, &|leg, _| matching(leg))
 }
 

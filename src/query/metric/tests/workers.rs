@@ -23,6 +23,7 @@ struct Reads {
 struct Late {
     run: Run,
     after: usize,
+    panics: bool,
     reads: Arc<Reads>,
 }
 
@@ -49,6 +50,7 @@ impl Source for Late {
         *count += 1;
         self.reads.grown.notify_all();
         drop(count);
+        assert!(!self.panics, "a defect");
         self.run.read()
     }
 }
@@ -60,11 +62,12 @@ fn a_slow_piece_stops_the_others_and_lets_them_go_on() {
     let lines: Vec<Line<'_>> = (0..120).map(|n| (n * S, format!("v=0.{n}"), &[][..])).collect();
     let stream = stream(&[("a", "b")], &lines, 3);
     let query = r#"sum_over_time({a="b"} | logfmt | unwrap v [30s])"#;
-    let of = |workers, after: usize| {
+    let of = |workers, after: usize, panics: bool| {
         let reads = Arc::new(Reads::default());
         let late = |(n, run): (usize, &Run)| Late {
             run: run.clone(),
             after: if n == 1 { after } else { 0 },
+            panics: n == 1 && panics,
             reads: Arc::clone(&reads),
         };
         let pieces = stream.pieces.iter().enumerate().map(late).collect();
@@ -72,7 +75,9 @@ fn a_slow_piece_stops_the_others_and_lets_them_go_on() {
         shown(&run(&streams, query, grid(0, 120, 10), How { workers, ..How::default() }).unwrap())
     };
     // The first piece, and as many tables as may wait, and one more.
-    assert_eq!(of(3, 18), of(1, 0));
+    assert_eq!(of(3, 18, false), of(1, 0, false));
+    // Nor does one that never comes hold them up: the query ends, and its panic is passed on.
+    assert!(std::panic::catch_unwind(|| of(3, 18, true)).is_err());
 }
 
 #[test]
