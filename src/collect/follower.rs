@@ -264,8 +264,12 @@ impl Follower {
             Some(self.path.clone())
         } else {
             let same_boot = generation.boot == env.boot;
-            let found = env.siblings.find(&self.path, &generation.id, same_boot).map(|sibling| sibling.path);
-            found.or_else(|| generation.elsewhere.clone())
+            let mut found = env.siblings.find(&self.path, &generation.id, same_boot);
+            if found.is_none() {
+                env.siblings.forget(); // the next rotation may have given it another name since they were listed
+                found = env.siblings.find(&self.path, &generation.id, same_boot);
+            }
+            found.map(|sibling| sibling.path).or_else(|| generation.elsewhere.clone())
         };
         let Some(path) = path else {
             self.miss(at, env);
@@ -274,10 +278,12 @@ impl Follower {
         let file = match open_log(&path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                if generation.place == Place::Named {
-                    *env.rescan = true;
-                } else {
-                    self.miss(at, env);
+                // It got another name this very moment, or was deleted: the next look tells.
+                *env.rescan = true;
+                if generation.place != Place::Named {
+                    env.siblings.forget();
+                    let generation = &mut self.generations[at];
+                    (generation.elsewhere, generation.awake) = (None, true);
                 }
                 return Ok(Some(Outcome::AtEnd));
             }

@@ -144,6 +144,8 @@ pub(super) struct Generation {
     pub(super) moved: bool,
     /// The store has a position of it.
     pub(super) stored: bool,
+    /// Up to where it held nothing but zeros when it was last asked.
+    zeros_to: u64,
     /// Up to where the page cache was given back.
     uncached_to: u64,
     /// When to look at it next and how often, where no watch tells.
@@ -178,6 +180,7 @@ impl Generation {
             awake: true,
             moved: false,
             stored: false,
+            zeros_to: 0,
             uncached_to: 0,
             poll: None,
         }
@@ -210,6 +213,7 @@ impl Generation {
             awake: true,
             moved: false,
             stored: true,
+            zeros_to: 0,
             uncached_to: 0,
             poll: None,
         }
@@ -242,9 +246,9 @@ impl Generation {
         self.id.birth_ns.unwrap_or(self.modified_ns)
     }
 
-    /// Bytes that were seen and not read.
+    /// Bytes that were seen and not read, but for zeros in front of all text.
     pub(super) fn lag(&self) -> u64 {
-        self.size.saturating_sub(self.progress.position)
+        self.size.saturating_sub(self.progress.position.max(self.zeros_to))
     }
 
     /// Takes an opened file for this generation, if it is the same. What it is instead is for the caller.
@@ -292,6 +296,7 @@ impl Generation {
         self.size = 0;
         self.size_before = 0;
         self.copies_seen_ns = self.modified_ns;
+        self.zeros_to = 0;
         self.uncached_to = 0;
         self.grown_at = now;
         self.fragment_tried = false;
@@ -383,6 +388,7 @@ impl Generation {
             Content::Binary { .. } => Ok(Some(Outcome::Binary)),
             Content::Undecided { from: to } => {
                 let more = to > from && to < meta.size;
+                self.zeros_to = if more { to } else { meta.size };
                 Ok(Some(if more { Outcome::More } else { Outcome::AtEnd }))
             }
             Content::Text { start, charset } => {

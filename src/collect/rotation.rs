@@ -301,9 +301,28 @@ impl Follower {
         self.take_unseen(live_at + 1, &progress, copy_age_ns..=i64::MAX, true, env);
     }
 
+    /// Looks again for the files that were not found before: a directory is not listed in one moment, and
+    /// a name that changes meanwhile may be missed.
+    fn seek_missing(&mut self, env: &mut Env<'_>) {
+        for generation in self.generations.iter_mut().filter(|generation| generation.place == Place::Missing) {
+            let Some(found) = env.siblings.find(&self.path, &generation.id, generation.boot == env.boot) else {
+                continue;
+            };
+            let holds_it = || open_log(&found.path).is_ok_and(|file| generation.progress.is_in(&file).unwrap_or(false));
+            // Without a time of birth another file may have got the number of the inode.
+            if generation.id.birth_ns.is_some() || holds_it() {
+                generation.place = Place::Rotated { since: env.now.elapsed, complete: false };
+                generation.moved |= generation.gone_since_ns.take().is_some() && generation.stored;
+                generation.awake = true;
+            }
+        }
+    }
+
     /// Forgets files that are gone for long, and finished ones beyond a few. A file in `named` is known
     /// under another name and must not be forgotten, else it would be taken for a new one.
     pub(super) fn prune(&mut self, named: &dyn Fn(&Generation) -> bool, env: &mut Env<'_>) {
+        self.seek_missing(env);
+        let wait_ns = i64::try_from(env.options.rotate_wait.as_nanos()).unwrap_or(i64::MAX);
         let (mut finished, mut followed_up) = (0, false);
         let mut kept = Vec::with_capacity(self.generations.len());
         for generation in std::mem::take(&mut self.generations).into_iter().rev() {
@@ -313,9 +332,10 @@ impl Follower {
                     finished > FINISHED_MAX && !named(&generation)
                 }
                 Place::Missing => {
-                    !generation.stored
-                        || followed_up
-                        || generation.gone_since_ns.is_none_or(|since| env.now.wall_ns - since > FORGET_AFTER_NS)
+                    let gone_ns = generation.gone_since_ns.map_or(i64::MAX, |since| env.now.wall_ns - since);
+                    // One that is only out of sight would be taken for a new file when it is seen again.
+                    let gone = generation.unlinked || gone_ns > wait_ns;
+                    gone && (!generation.stored || followed_up) || gone_ns > FORGET_AFTER_NS
                 }
                 Place::Named | Place::Rotated { .. } | Place::Unknown => false,
             };
