@@ -12,6 +12,7 @@ mod detected_fields;
 mod detected_labels;
 mod drilldown;
 mod error;
+mod failures;
 mod flush;
 mod format_query;
 mod gzip;
@@ -61,6 +62,7 @@ pub use options::Options;
 use self::{
     call::Call,
     error::Error,
+    failures::Failures,
     http::{Answer, Handler, Request},
     metrics::Requests,
     params::Params,
@@ -112,6 +114,7 @@ impl Server {
         let http_limits = options.http.clone();
         let api = Api {
             requests: Requests::default(),
+            failures: Failures::default(),
             received: Received::default(),
             queries: Permits::new(rooms.query_limits.max_concurrent_queries.max(1)),
             tails: Permits::new(rooms.query_limits.max_tails),
@@ -157,6 +160,7 @@ struct Api {
     sources: Sources,
     connections: Weak<Running>,
     requests: Requests,
+    failures: Failures,
     received: Received,
     /// Queries that use all cores.
     queries: Arc<Permits>,
@@ -172,7 +176,7 @@ impl Handler for Api {
         let started = Instant::now();
         let (route, result) = self.respond(request);
         let reply = result.unwrap_or_else(|error| {
-            log_failure(request, &error);
+            self.log_failure(request, route, &error);
             Reply::error(&error)
         });
         let method = match request.method() {
@@ -201,6 +205,17 @@ impl Api {
         }
     }
 
+    /// What is our fault is worth a line in the log; what is the client's is in its answer.
+    fn log_failure(&self, request: &Request<'_>, route: &'static str, error: &Error) {
+        if !matches!(error.status(), 500 | 503) {
+            return;
+        }
+        let Some(unsaid) = self.failures.note(route, error, Instant::now()) else { return };
+        let path = request.target().split('?').next().unwrap_or("");
+        let more = if unsaid > 0 { format!("; {unsaid} more like this were not logged") } else { String::new() };
+        log::warn!("{} {path} from {}: {}{more}", request.method(), request.peer(), error.to_string().trim_end());
+    }
+
     fn answer(&self, route: &routes::Route, name: String, request: &mut Request<'_>) -> Result<Reply, Error> {
         // An address that others reach was opened to them on purpose (`allow_anonymous`).
         if self.options.listen.ip().is_loopback() {
@@ -221,13 +236,5 @@ impl Api {
     fn connections(&self) -> Option<http::Stats> {
         let running = self.connections.upgrade()?;
         lock(&running).as_ref().map(http::Server::stats)
-    }
-}
-
-/// What is our fault is worth a line in the log; what is the client's is in its answer.
-fn log_failure(request: &Request<'_>, error: &Error) {
-    if matches!(error.status(), 500 | 503) {
-        let path = request.target().split('?').next().unwrap_or("");
-        log::warn!("{} {path} from {}: {}", request.method(), request.peer(), error.to_string().trim_end());
     }
 }

@@ -6,7 +6,6 @@ use super::{
     call::Call,
     error::Error,
     http::Request,
-    log_failure,
     push::otlp::{self, Encoding},
     receive::receive,
     reply::Reply,
@@ -16,7 +15,7 @@ pub(super) fn answer(api: &Api, call: &mut Call<'_, '_>) -> Reply {
     match receive(api, call.request, otlp::decode) {
         Ok(()) => Reply::nothing(),
         Err(error) => {
-            log_failure(call.request, &error);
+            api.log_failure(call.request, "/otlp/v1/logs", &error);
             refusal(call.request, &error)
         }
     }

@@ -149,7 +149,8 @@ pub(super) struct Opened {
 impl Chunks {
     /// Walks all files. A block that `in_log` says is still in the write-ahead log may not have been
     /// written completely: its checksums are verified, and it is left out (and cut off, at the end of a
-    /// file) if they fail.
+    /// file) if they fail. Of what has no readable header only the remains of an unfinished append are
+    /// cut off; damage stays where it is and is skipped. Fails if a later program wrote a block.
     pub(super) fn open(disk: &Arc<dyn Disk>, dir: &Path, in_log: &dyn Fn(&Header) -> bool) -> Result<Opened, Error> {
         let mut opened = Opened {
             chunks: Self {
@@ -286,6 +287,11 @@ fn place(offset: usize) -> u32 {
     u32::try_from(offset).unwrap_or(u32::MAX)
 }
 
+/// The last nanosecond of the day that a directory is named after.
+fn end_of_day(day: &str) -> i64 {
+    time::parse_rfc3339(&format!("{day}T23:59:59.999999999Z")).unwrap_or(i64::MAX)
+}
+
 fn info(file: &Arc<ChunkFile>, offset: u64, header: &Header) -> BlockInfo {
     BlockInfo {
         file: Arc::clone(file),
@@ -312,22 +318,28 @@ impl Opened {
         let mut state = FileState { file: Arc::clone(&chunk), bytes: start, entries: 0, max_ns: i64::MIN };
         let mut at = start;
         while at < len {
-            let (found, header) = match read_header(&*file, at, len) {
-                Ok(header) => (at, Ok(header)),
-                Err(what) => {
-                    match next_header(&*file, at + 1, len).map_err(|source| Error::io("read", &chunk.path, source))? {
-                        Some(found) => (found, Err(what)),
-                        None => break,
-                    }
+            let header = match look(&*file, at, len) {
+                Ok(Place::Block(header)) => header,
+                Ok(Place::Later) => {
+                    let what = format!("a newer narvi wrote the block at byte {at}; start that one");
+                    return Err(Error::Format { path: chunk.path.clone(), what });
                 }
-            };
-            let header = match header {
-                Ok(header) => header,
-                Err(what) => {
+                Ok(Place::Broken { what, torn }) => {
+                    let next = next_sealed(&*file, at + 1, len);
+                    let next = next.map_err(|source| Error::io("read", &chunk.path, source))?;
+                    if torn && next.is_none() {
+                        break;
+                    }
                     self.damage(&Error::Damaged { path: chunk.path.clone(), offset: at, what });
-                    at = found;
+                    at = next.unwrap_or(len);
+                    if !torn {
+                        state.bytes = at;
+                        // No header says how new the entries are: they count for all of their day.
+                        state.max_ns = state.max_ns.max(end_of_day(&key.0));
+                    }
                     continue;
                 }
+                Err(source) => return Err(Error::io("read", &chunk.path, source)),
             };
             let end = at + header.block_bytes();
             if in_log(&header) && !is_whole(&*file, at, &header) {
@@ -379,15 +391,53 @@ fn check_magic(file: &dyn DiskFile, path: &Path, len: u64) -> Result<u64, Error>
     Ok(start)
 }
 
-fn read_header(file: &dyn DiskFile, at: u64, len: u64) -> Result<Header, &'static str> {
-    let mut bytes = [0; HEADER_BYTES];
-    file.read_exact_at(&mut bytes, at).map_err(|_| "shorter than a header")?;
-    let header = Header::decode(&bytes)?;
-    if at + header.block_bytes() > len { Err("shorter than its header says") } else { Ok(header) }
+/// What stands where a block should start.
+enum Place {
+    Block(Header),
+    /// A block of a later program: nothing of it can be told but that it is one.
+    Later,
+    /// No block that can be read. `torn`: the remains of an append that a crash or a full disk cut short,
+    /// which no program can make a block of.
+    Broken {
+        what: &'static str,
+        torn: bool,
+    },
 }
 
-/// Where the next whole header lies at or after `from`.
-fn next_header(file: &dyn DiskFile, from: u64, len: u64) -> std::io::Result<Option<u64>> {
+fn look(file: &dyn DiskFile, at: u64, len: u64) -> std::io::Result<Place> {
+    if len - at < HEADER_BYTES as u64 {
+        return Ok(Place::Broken { what: "shorter than a header", torn: true });
+    }
+    let mut bytes = [0; HEADER_BYTES];
+    file.read_exact_at(&mut bytes, at)?;
+    Ok(match Header::decode(&bytes) {
+        Ok(header) if at + header.block_bytes() > len => {
+            Place::Broken { what: "shorter than its header says", torn: true }
+        }
+        Ok(header) => Place::Block(header),
+        Err(_) if is_sealed(&bytes) => Place::Later,
+        Err(what) => Place::Broken { what, torn: is_torn(&bytes, at) },
+    })
+}
+
+/// Whether the bytes are a header as it was written, of whichever version: magic and checksum stay
+/// where they are in all of them.
+fn is_sealed(header: &[u8; HEADER_BYTES]) -> bool {
+    let (covered, crc) = header.split_at(HEADER_BYTES - 4);
+    header.starts_with(&MAGIC) && crc32fast::hash(covered).to_le_bytes() == *crc
+}
+
+/// Whether a header is what an unfinished write leaves: a crash keeps whole sectors or none of them,
+/// and the missing ones read as zeros.
+fn is_torn(header: &[u8; HEADER_BYTES], at: u64) -> bool {
+    const SECTOR: u64 = 512;
+    let first = usize::try_from(SECTOR - at % SECTOR).unwrap_or(HEADER_BYTES).min(HEADER_BYTES);
+    let (first, second) = header.split_at(first);
+    [first, second].iter().any(|piece| !piece.is_empty() && piece.iter().all(|byte| *byte == 0))
+}
+
+/// Where the next header that was written as it is lies, at or after `from`.
+fn next_sealed(file: &dyn DiskFile, from: u64, len: u64) -> std::io::Result<Option<u64>> {
     const WINDOW: u64 = 64 << 10;
     let mut at = from;
     while at < len {
@@ -395,8 +445,12 @@ fn next_header(file: &dyn DiskFile, from: u64, len: u64) -> std::io::Result<Opti
         file.read_exact_at(&mut window, at)?;
         for hit in memchr::memmem::find_iter(&window, &MAGIC) {
             let hit = at + hit as u64;
-            if read_header(file, hit, len).is_ok() {
-                return Ok(Some(hit));
+            let mut header = [0; HEADER_BYTES];
+            if len - hit >= HEADER_BYTES as u64 {
+                file.read_exact_at(&mut header, hit)?;
+                if is_sealed(&header) {
+                    return Ok(Some(hit));
+                }
             }
         }
         // The mark may lie across the border of two windows.

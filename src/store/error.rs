@@ -47,6 +47,12 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether a write found no space: on the file system, or in what is left of a quota.
+    pub(super) fn is_disk_full(&self) -> bool {
+        let full = [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded];
+        matches!(self, Self::Io { source, .. } if full.contains(&source.kind()))
+    }
+
     pub(super) fn io(action: &'static str, path: impl Into<PathBuf>, source: io::Error) -> Self {
         Self::Io { action, path: path.into(), source }
     }

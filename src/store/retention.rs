@@ -1,5 +1,6 @@
 //! Which chunk files have to go: those past their age, and the oldest ones while the store is too
-//! large or the disk too full.
+//! large or the disk too full. When a write found no space and no limit says what has to go, it is the
+//! oldest file.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -16,12 +17,15 @@ pub(super) struct Candidate {
     pub(super) reason: &'static str,
 }
 
-/// The files to remove now, oldest first. `other_bytes` is what the store occupies beside them.
+/// The files to remove now, oldest first. `other_bytes` is what the store occupies beside them;
+/// `disk_full` says that a write failed for want of space: then there is one at least, unless it
+/// would be the newest.
 pub(super) fn due(
     options: &Options,
     chunks: &Chunks,
     other_bytes: u64,
     space: Option<Space>,
+    disk_full: bool,
     now_ns: i64,
 ) -> Vec<Candidate> {
     let mut files: Vec<Candidate> = chunks
@@ -44,13 +48,16 @@ pub(super) fn due(
     };
     let size_max = options.retention_size.unwrap_or(u64::MAX);
     let mut due = Vec::new();
-    for mut file in files {
+    let newest = files.len().saturating_sub(1);
+    for (place, mut file) in files.into_iter().enumerate() {
         file.reason = if file.max_ns < oldest_ns {
             "age"
         } else if stored > size_max {
             "size"
         } else if free < free_min {
             "free disk"
+        } else if disk_full && due.is_empty() && place < newest {
+            "full disk"
         } else {
             break;
         };

@@ -93,6 +93,8 @@ pub(super) enum Duty {
 pub(super) struct Fault {
     pub(super) duty: Duty,
     pub(super) reason: String,
+    /// There is no space left on the disk.
+    pub(super) disk_full: bool,
     pub(super) retry_at: Instant,
     /// The wait before the next try, which doubles.
     pub(super) retry_after: Duration,

@@ -51,6 +51,8 @@ struct Contents {
     /// Changes so far, of any kind.
     changes: u64,
     fault: Option<Fault>,
+    /// A directory, and the bytes that all files below it may have together.
+    quota: Option<(PathBuf, usize)>,
 }
 
 /// From which change on the disk fails, and with what.
@@ -84,6 +86,11 @@ impl MemDisk {
 
     pub(super) fn set_fault(&self, fault: Option<Fault>) {
         self.lock().fault = fault;
+    }
+
+    /// From now on there is no space below a directory once its files have so many bytes.
+    pub(super) fn set_quota(&self, dir: &Path, bytes_max: u64) {
+        self.lock().quota = Some((dir.into(), bytes_max as usize));
     }
 
     /// What a disk may hold after the power went: of what was not synced any subset of pages, and any
@@ -157,6 +164,18 @@ impl MemDisk {
             Some(fault) if (fault.from..fault.until).contains(&number) => Err(fault.error.into()),
             _ => Ok(contents),
         }
+    }
+}
+
+impl Contents {
+    /// Fails if there is no space for a file that is to be `len` bytes long.
+    fn check_space(&self, file: &Arc<Mutex<Data>>, len: usize) -> io::Result<()> {
+        let Some((dir, bytes_max)) = &self.quota else { return Ok(()) };
+        let below: Vec<_> = self.names.iter().filter(|(path, _)| path.starts_with(dir)).map(|(_, file)| file).collect();
+        let bytes: usize = below.iter().map(|file| file.lock().unwrap().now.len()).sum();
+        let more = len.saturating_sub(file.lock().unwrap().now.len());
+        let counts = more > 0 && below.iter().any(|other| Arc::ptr_eq(other, file));
+        if counts && bytes + more > *bytes_max { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
     }
 }
 
@@ -251,7 +270,7 @@ impl DiskFile for MemFile {
     }
 
     fn write_all_at(&self, buffer: &[u8], offset: u64) -> io::Result<()> {
-        drop(self.disk.change()?);
+        self.disk.change()?.check_space(&self.data, offset as usize + buffer.len())?;
         let mut data = self.data.lock().unwrap();
         let start = offset as usize;
         let end = start + buffer.len();
@@ -263,7 +282,7 @@ impl DiskFile for MemFile {
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        drop(self.disk.change()?);
+        self.disk.change()?.check_space(&self.data, len as usize)?;
         let mut data = self.data.lock().unwrap();
         data.now.resize(len as usize, 0);
         // Lengths are metadata, which the file system keeps in order; what lay behind is gone.

@@ -7,6 +7,7 @@ use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
 use super::{
     Append, Options, Store, StreamEntries,
+    block::HEADER_BYTES,
     recovery::DirLock,
     testing::{Fault, MemDisk, Random, TempDir},
 };
@@ -353,4 +354,198 @@ fn damage_to_any_byte_is_survived_and_hides_nothing_else() {
             assert!(lines >= 4, "{context}: {lines} lines left of 5, {damaged:?}");
         }
     }
+}
+
+/// Makes a header's checksum fit.
+fn seal(header: &mut [u8]) {
+    let crc = crc32fast::hash(&header[..HEADER_BYTES - 4]);
+    header[HEADER_BYTES - 4..].copy_from_slice(&crc.to_le_bytes());
+}
+
+/// A change of a file whose last block starts at the offset.
+type Edit = fn(&mut Vec<u8>, usize);
+
+/// What becomes of the end of the file at the next start.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Then {
+    Cut,
+    Kept,
+    Refused,
+}
+
+/// What stands behind the last block that can be read is cut off only if no program can make
+/// anything of it; in the log there is nothing that could replace it.
+#[test]
+fn only_the_remains_of_an_append_are_cut_off() {
+    let (dir, disk) = (TempDir::new(), MemDisk::default());
+    let store = open(&disk, &dir).unwrap();
+    push(&store, "a", [(1, "first".to_owned())]).unwrap();
+    store.flush().unwrap();
+    let last = usize::try_from(store.stats().chunk_bytes).unwrap();
+    push(&store, "b", [(2, "last".to_owned())]).unwrap();
+    store.flush().unwrap();
+    drop(store);
+    let chunk = disk.paths().into_iter().find(|path| path.ends_with("mixed.chunk")).unwrap();
+    for path in disk.paths().iter().filter(|path| path.extension().is_some_and(|extension| extension == "wal")) {
+        disk.edit(path, |bytes| bytes.fill(0));
+    }
+    let table: [(&str, Edit, Then); 12] = [
+        ("zeros in the place of the header", |bytes, at| bytes[at..at + HEADER_BYTES].fill(0), Then::Cut),
+        ("zeros in the place of the block", |bytes, at| bytes[at..].fill(0), Then::Cut),
+        ("half a header", |bytes, at| bytes.truncate(at + HEADER_BYTES / 2), Then::Cut),
+        ("half a block", |bytes, at| bytes.truncate(at + HEADER_BYTES + 3), Then::Cut),
+        ("another magic", |bytes, at| bytes[at] ^= 1, Then::Kept),
+        ("another version, as damage", |bytes, at| bytes[at + 4] = 2, Then::Kept),
+        ("another number of lines", |bytes, at| bytes[at + 12] ^= 1, Then::Kept),
+        ("another checksum", |bytes, at| bytes[at + HEADER_BYTES - 1] ^= 1, Then::Kept),
+        (
+            "a damaged header in front of half a block",
+            |bytes, at| {
+                let mut half = bytes[at..].to_vec();
+                half.pop();
+                bytes[at + 12] ^= 1;
+                bytes.extend(half);
+            },
+            Then::Kept,
+        ),
+        (
+            "a later version",
+            |bytes, at| {
+                bytes[at + 4] = 2;
+                seal(&mut bytes[at..at + HEADER_BYTES]);
+            },
+            Then::Refused,
+        ),
+        (
+            "a later codec",
+            |bytes, at| {
+                bytes[at + 5] = 99;
+                seal(&mut bytes[at..at + HEADER_BYTES]);
+            },
+            Then::Refused,
+        ),
+        (
+            "a later version behind a damaged header",
+            |bytes, at| {
+                let mut later = bytes[at..].to_vec();
+                later[4] = 2;
+                seal(&mut later[..HEADER_BYTES]);
+                bytes[at + 12] ^= 1;
+                bytes.extend(later);
+            },
+            Then::Refused,
+        ),
+    ];
+    let bytes_of = |disk: &MemDisk| {
+        let mut copy = Vec::new();
+        disk.edit(&chunk, |bytes| copy.clone_from(bytes));
+        copy
+    };
+    let block_bytes = bytes_of(&disk).len() - last;
+    for (name, edit, then) in table {
+        let disk = disk.after_kill();
+        disk.edit(&chunk, |bytes| edit(bytes, last));
+        let before = bytes_of(&disk);
+        let store = open(&disk, &dir);
+        if then == Then::Refused {
+            let error = store.map(drop).unwrap_err().to_string();
+            assert!(error.contains("mixed.chunk") && error.contains("a newer narvi wrote"), "{name}: {error}");
+            assert!(bytes_of(&disk) == before, "{name}: the file was changed");
+            continue;
+        }
+        let store = store.unwrap();
+        let kept = if then == Then::Kept { last + block_bytes } else { last };
+        assert!(bytes_of(&disk) == before[..kept], "{name}: {} bytes of {}", bytes_of(&disk).len(), before.len());
+        assert_eq!(store.stats().damaged_blocks, u64::from(then == Then::Kept), "{name}");
+        // What is appended later is found behind it.
+        for n in 0..2 {
+            push(&store, "c", [(n, format!("later {n}"))]).unwrap();
+            store.flush().unwrap();
+        }
+        drop(store);
+        let store = open(&disk.after_kill(), &dir).unwrap();
+        assert_eq!(read(&store, "a").len(), 1, "{name}");
+        assert_eq!(read(&store, "b").len(), 0, "{name}");
+        assert_eq!(read(&store, "c").len(), 2, "{name}");
+        assert_eq!(store.stats().damaged_blocks, u64::from(then == Then::Kept), "{name}, second start");
+    }
+}
+
+/// Nobody knows how old the entries behind a damaged header are, so the file gets the age of its day.
+#[test]
+fn a_file_of_damage_alone_is_not_removed_before_its_time() {
+    let (dir, disk) = (TempDir::new(), MemDisk::default());
+    let store = open(&disk, &dir).unwrap();
+    push(&store, "a", [(super::retention::now_ns(), "today".to_owned())]).unwrap();
+    store.flush().unwrap();
+    drop(store);
+    let chunk = disk.paths().into_iter().find(|path| path.ends_with("mixed.chunk")).unwrap();
+    disk.edit(&chunk, |bytes| bytes[8] ^= 1);
+    let keep_a_day = Options { retention: Some(Duration::from_hours(24)), ..options(dir.path()) };
+    let lock = DirLock::take(dir.path()).unwrap();
+    let store = Store::open_on(Arc::new(disk.clone()), keep_a_day, lock).unwrap();
+    // The writer has looked once it has a time to look again.
+    while super::lock(&store.0.shared.state).retention_at.is_some_and(|at| at <= std::time::Instant::now()) {
+        std::thread::yield_now();
+    }
+    assert!(disk.paths().contains(&chunk));
+    assert_eq!(store.stats().retention_files_dropped, 0);
+}
+
+/// With no limit that says what has to go, a full disk takes the oldest files, one for each try, and
+/// never the newest.
+#[test]
+fn a_full_disk_makes_room_by_itself() {
+    let day_ns = 86_400_000_000_000;
+    let (dir, disk) = (TempDir::new(), MemDisk::default());
+    let store = open(&disk, &dir).unwrap();
+    let mut random = Random(7);
+    let mut day = |day: i64| {
+        let mut noise = || (0..40).map(|_| random.below(u64::from(u32::MAX)).to_string()).collect::<String>();
+        (0..200).map(|n| (day * day_ns + n, format!("{day} {}", noise()))).collect::<Vec<_>>()
+    };
+    for n in 0..4 {
+        push(&store, "a", day(n)).unwrap();
+        store.flush().unwrap();
+    }
+    let file_bytes = store.stats().chunk_bytes / 4;
+    let chunk_files = || super::lock(&store.0.shared.chunks).files().count();
+    let chunks = dir.path().join("chunks");
+    disk.set_quota(&chunks, file_bytes * 9 / 2);
+    for n in 4..8 {
+        push(&store, "a", day(n)).unwrap();
+        while store.flush().is_err() {
+            lock_and_retry_now(&store);
+        }
+        assert_eq!(store.stats().fault, None);
+        let kept = read(&store, "a");
+        assert_eq!(kept.len() % 200, 0, "whole days");
+        assert!(kept.len() >= 600, "no more than needed was removed: {}", kept.len());
+        let days = kept.iter().map(|(ns, _)| ns / day_ns).collect::<std::collections::BTreeSet<_>>();
+        assert!(days.into_iter().rev().eq((0..=n).rev().take(kept.len() / 200)), "the oldest went");
+    }
+    let dropped = store.stats().retention_files_dropped;
+    assert!((4..=5).contains(&dropped), "{dropped}");
+    assert_eq!(store.stats().retention_entries_dropped, dropped * 200);
+
+    // What does not fit even then takes everything but the newest.
+    disk.set_quota(&chunks, 0);
+    push(&store, "a", day(8)).unwrap();
+    while chunk_files() > 1 {
+        drop(store.flush());
+        lock_and_retry_now(&store);
+    }
+    for _ in 0..20 {
+        drop(store.flush());
+        lock_and_retry_now(&store);
+    }
+    assert_eq!(chunk_files(), 1);
+    let kept = read(&store, "a");
+    assert_eq!(kept.len(), 400, "the newest file, and what could not be sealed");
+    assert!(kept.iter().all(|(ns, _)| ns / day_ns >= 7));
+    disk.set_quota(&chunks, u64::MAX);
+    while store.flush().is_err() {
+        lock_and_retry_now(&store);
+    }
+    assert_eq!(read(&store, "a").len(), 400);
 }

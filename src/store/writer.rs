@@ -129,13 +129,20 @@ impl Shared {
             }
             Err(error) => {
                 let reason = error.to_string();
+                if duty == Duty::Retention && state.fault.is_some() && known.is_none() {
+                    // That nothing can be written weighs more, and has its own next try.
+                    log::error!("{reason}; it is tried again in a minute");
+                    state.retention_at = Some(Instant::now() + RETENTION_INTERVAL);
+                    return;
+                }
                 if known.is_none_or(|fault| fault.reason != reason) {
                     log::error!("{reason}; it is tried again until it works");
                 }
                 let retry_after = known.map_or(RETRY_FIRST, |fault| (fault.retry_after * 2).min(RETRY_MAX));
                 let now = Instant::now();
-                state.fault = Some(Fault { duty, reason, retry_at: now + retry_after, retry_after });
-                // Perhaps the disk is full: what may be removed makes room.
+                let disk_full = error.is_disk_full();
+                state.fault = Some(Fault { duty, reason, disk_full, retry_at: now + retry_after, retry_after });
+                // Perhaps the disk is full: what may be removed makes room until the next try.
                 if duty != Duty::Retention {
                     state.retention_at = Some(now);
                 }
@@ -184,8 +191,10 @@ impl Shared {
         ];
         let mut earliest: Option<Instant> = None;
         for (at, due) in candidates.into_iter().flatten() {
-            // What failed is not due before its next try.
-            let retry_at = state.fault.as_ref().filter(|fault| fault.duty == due.duty()).map(|fault| fault.retry_at);
+            // What failed is not due before its next try; nor is sealing, which begins with a commit.
+            let waits =
+                |fault: &&Fault| fault.duty == due.duty() || (fault.duty, due.duty()) == (Duty::Commit, Duty::Seal);
+            let retry_at = state.fault.as_ref().filter(waits).map(|fault| fault.retry_at);
             let at = retry_at.map_or(at, |retry_at| at.max(retry_at));
             if at <= now {
                 return Ok(due);
@@ -400,7 +409,9 @@ impl Shared {
         };
         let now_ns = retention::now_ns();
         let space = self.disk.space(&self.options.path).ok();
-        for file in retention::due(&self.options, &chunks, other_bytes, space, now_ns) {
+        // One file for each write that failed: a file system may take its time to give the space back.
+        let disk_full = lock(&self.state).fault.as_ref().is_some_and(|fault| fault.disk_full);
+        for file in retention::due(&self.options, &chunks, other_bytes, space, disk_full, now_ns) {
             let Some(state) = chunks.files().find(|(key, _)| **key == file.key) else { continue };
             let removed = Arc::clone(&state.1.file);
             {
