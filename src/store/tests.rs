@@ -143,6 +143,23 @@ fn the_log_is_recycled_and_keeps_the_positions() {
     assert_eq!(read(&store, "a").len(), 40);
 }
 
+/// Sealing after a start needs no commit, so nothing has repeated the positions yet.
+#[test]
+fn positions_outlive_a_start_that_seals_and_a_kill_before_the_next_commit() {
+    let (dir, disk) = (TempDir::new(), MemDisk::default());
+    let store = open(&disk, &dir).unwrap();
+    let position = (b"file".to_vec(), Some(b"42".to_vec()));
+    let streams = vec![stream("a", [(1, "line".to_owned())])];
+    store.append(&Append { streams, positions: vec![position], drop_duplicates: false }).unwrap();
+    drop(store);
+    let store = open(&disk, &dir).unwrap();
+    store.flush().unwrap();
+    drop(store); // nothing waits for a commit, so this writes nothing more than a kill would
+    let store = open(&disk.after_kill(), &dir).unwrap();
+    assert_eq!(store.positions(), [(b"file".to_vec(), b"42".to_vec())]);
+    assert_eq!(read(&store, "a"), [(1, "line".to_owned())]);
+}
+
 #[test]
 fn retention_removes_the_oldest_files_whole() {
     let dir = TempDir::new();

@@ -232,11 +232,16 @@ impl Wal {
         file.sync().map_err(|source| Error::io("sync", path, source))
     }
 
-    /// Lets go of all segments before `oldest_needed`.
+    /// Lets go of all segments before `oldest_needed`, but never of the newest: after a start, and until
+    /// the first commit, it is the only place of the positions.
     pub(super) fn release(&mut self, oldest_needed: u64) -> Result<(), Error> {
         let current = self.current_number();
         let mut removed = false;
-        while let Some(number) = self.numbers.first().copied().filter(|number| *number < oldest_needed.min(current)) {
+        while self.numbers.len() > 1 {
+            let number = self.numbers[0];
+            if number >= oldest_needed.min(current) {
+                break;
+            }
             let path = segment_path(&self.dir, number);
             let recyclable = self.spare.len() < SPARE_SEGMENTS_MAX
                 && self.disk.open(&path, Open::Read).and_then(|file| file.len()).is_ok_and(|len| len == SEGMENT_BYTES);
