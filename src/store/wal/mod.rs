@@ -242,6 +242,8 @@ impl Wal {
             if number >= oldest_needed.min(current) {
                 break;
             }
+            // The newest segment repeats the positions, but counts only once it is durable.
+            self.sync()?;
             let path = segment_path(&self.dir, number);
             let recyclable = self.spare.len() < SPARE_SEGMENTS_MAX
                 && self.disk.open(&path, Open::Read).and_then(|file| file.len()).is_ok_and(|len| len == SEGMENT_BYTES);
