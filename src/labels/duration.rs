@@ -329,4 +329,37 @@ mod tests {
             assert_eq!(error.to_string(), message, "{text}");
         }
     }
+
+    /// One duration in both notations, and what each says of what it cannot read.
+    #[test]
+    fn both_notations_side_by_side() {
+        for (ns, go, prometheus) in [
+            (5_400_000_000_000, "1h30m0s", "1h30m"),
+            (1_500_000_000, "1.5s", "1s500ms"),
+            (5_000, "5µs", "0s"),
+            (250_000_000, "250ms", "250ms"),
+            (129_600_000_000_000, "36h0m0s", "1d12h"),
+            (604_800_000_000_000, "168h0m0s", "1w"),
+            (-60_000_000_000, "-1m0s", "-1m"),
+            (0, "0s", "0s"),
+        ] {
+            assert_eq!((&*format_go_duration(ns), &*format_prometheus_duration(ns)), (go, prometheus));
+        }
+        for (text, message) in [
+            ("1.5h", r#"unknown unit "." in duration "1.5h""#),
+            (" 5m ", r#"not a valid duration string: " 5m ""#),
+            ("5", r#"not a valid duration string: "5""#),
+            ("5m:1m", r#"unknown unit "m:" in duration "5m:1m""#),
+            ("5m1h", r#"not a valid duration string: "5m1h""#),
+        ] {
+            assert_eq!(parse_prometheus_duration(text).unwrap_err().to_string(), message);
+        }
+        for (text, message) in [
+            ("x", r#"time: invalid duration "x""#),
+            ("10", r#"time: missing unit in duration "10""#),
+            ("1d", r#"time: unknown unit "d" in duration "1d""#),
+        ] {
+            assert_eq!(parse_go_duration(text).unwrap_err().to_string(), message);
+        }
+    }
 }

@@ -6,7 +6,8 @@
 
 use super::literal::unescape;
 use super::token::{SYMBOLS_1, SYMBOLS_2, Spanned, Token};
-use super::units::{parse_bytes, parse_go_duration, parse_prometheus_duration};
+use super::units::{parse_bytes, parse_duration};
+use crate::labels::duration::parse_prometheus_duration;
 
 /// Characters that may continue a number into a duration.
 const DURATION_CHARS: &str = "nuµmshdwy.";
@@ -188,7 +189,7 @@ impl<'q> Lexer<'q> {
     fn range(&mut self) -> Result<Token, String> {
         let body = &self.rest()[1..];
         let end = body.find(']').ok_or("missing closing ']' in duration")?;
-        let range_ns = parse_prometheus_duration(&body[..end])?;
+        let range_ns = parse_prometheus_duration(&body[..end]).map_err(|error| error.to_string())?;
         self.advance(end + 2);
         Ok(Token::Range(range_ns))
     }
@@ -206,7 +207,7 @@ impl<'q> Lexer<'q> {
         let run = run_of(&rest[1..], DURATION_CHARS);
         if run.starts_with(|c: char| c.is_ascii_digit())
             && run.contains(char::is_alphabetic)
-            && let Ok(duration_ns) = duration(run)
+            && let Ok(duration_ns) = parse_duration(run)
         {
             self.advance(1 + run.len());
             return Token::Duration(-duration_ns);
@@ -224,9 +225,12 @@ impl<'q> Lexer<'q> {
             if run.len() == length {
                 continue;
             }
-            let token =
-                if is_duration { duration(run).map(Token::Duration) } else { parse_bytes(run).map(Token::Bytes) };
-            if let Ok(token) = token {
+            let token = if is_duration {
+                parse_duration(run).ok().map(Token::Duration)
+            } else {
+                parse_bytes(run).ok().map(Token::Bytes)
+            };
+            if let Some(token) = token {
                 self.advance(run.len());
                 return Ok(token);
             }
@@ -234,11 +238,6 @@ impl<'q> Lexer<'q> {
         self.advance(length);
         Ok(Token::Number(rest[..length].to_owned()))
     }
-}
-
-/// A duration inside a query, in nanoseconds.
-fn duration(text: &str) -> Result<i64, String> {
-    parse_prometheus_duration(text).or_else(|_| parse_go_duration(text))
 }
 
 /// The longest start of `text` made of digits and `chars`.

@@ -40,8 +40,5 @@ pub use print::pretty;
 pub use regex::{Form, Regex, Searcher, readable};
 pub use stage::json_keys_of;
 pub use template::Clock;
-pub use units::{
-    parse_bytes, parse_duration, parse_go_duration, parse_prometheus_duration, print_bytes, print_go_duration,
-    print_prometheus_duration,
-};
+pub use units::parse_bytes;
 pub use wanted::Needs;

@@ -9,9 +9,8 @@ use std::{
 
 use super::{Cancel, Direction, Error, Limits, LogAnswer, LogQuery, ResultEntry, select};
 use crate::labels::LabelSet;
-use crate::logql::{
-    LineLabels, LogExpr, ParseError, Pipeline, Runner, Stage, json_keys_of, parse_bytes, parse_go_duration, readable,
-};
+use crate::labels::duration::parse_go_duration;
+use crate::logql::{LineLabels, LogExpr, ParseError, Pipeline, Runner, Stage, json_keys_of, parse_bytes, readable};
 use crate::store::Store;
 
 /// Bytes of values of one field that are told apart; beyond that it has more values than a list can show.

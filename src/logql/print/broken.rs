@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use super::super::ast::{Expr, LogExpr, MetricExpr, RangeAggregation, Stage, VectorAggregation};
 use super::super::literal::{print_float, quoted};
-use super::super::units::print_prometheus_duration;
 use super::{GroupingText, OperatorText, write_selector};
+use crate::labels::duration::format_prometheus_duration;
 
 /// An expression that is printed in more characters than this is broken.
 const LINE_CHARS_MAX: usize = 100;
@@ -86,9 +86,9 @@ fn pretty_range(aggregation: &RangeAggregation, level: usize) -> String {
     if let Some(unwrap) = &aggregation.unwrap {
         let _ = write!(lines, "\n{}{unwrap}", indent(level + 2));
     }
-    let _ = write!(lines, " [{}]", print_prometheus_duration(aggregation.range_ns));
+    let _ = write!(lines, " [{}]", format_prometheus_duration(aggregation.range_ns));
     if aggregation.offset_ns != 0 {
-        let _ = write!(lines, " offset {}", print_prometheus_duration(aggregation.offset_ns));
+        let _ = write!(lines, " offset {}", format_prometheus_duration(aggregation.offset_ns));
     }
     let parameter = aggregation.parameter.map(|value| format!("{}{}", indent(level + 1), print_float(value)));
     let arguments: Vec<String> = parameter.into_iter().chain([lines]).collect();

@@ -12,7 +12,8 @@ use super::ast::{
 };
 use super::literal::{print_float, quoted};
 use super::regex::{Form, Regex};
-use super::units::{print_bytes, print_go_duration, print_prometheus_duration};
+use super::units::print_bytes;
+use crate::labels::duration::{format_go_duration, format_prometheus_duration};
 use crate::labels::{MatchOp, Matcher};
 
 pub use broken::pretty;
@@ -160,7 +161,7 @@ impl Display for LabelFilter {
                 write!(f, "{name}{}ip({})", if *negated { "!=" } else { "=" }, quoted(pattern))
             }
             Self::Number(comparison) => write_comparison(f, comparison, &comparison.value.to_string()),
-            Self::Duration(comparison) => write_comparison(f, comparison, &print_go_duration(comparison.value)),
+            Self::Duration(comparison) => write_comparison(f, comparison, &format_go_duration(comparison.value)),
             Self::Bytes(comparison) => write_comparison(f, comparison, &print_bytes(comparison.value)),
             Self::And(left, right) => write!(f, "( {left} , {right} )"),
             Self::Or(left, right) => write!(f, "( {left} or {right} )"),
@@ -211,9 +212,9 @@ impl Display for RangeAggregation {
         if let Some(unwrap) = &self.unwrap {
             write!(f, " {unwrap}")?;
         }
-        write!(f, "[{}]", print_prometheus_duration(self.range_ns))?;
+        write!(f, "[{}]", format_prometheus_duration(self.range_ns))?;
         if self.offset_ns != 0 {
-            write!(f, " offset {}", print_go_duration(self.offset_ns))?;
+            write!(f, " offset {}", format_go_duration(self.offset_ns))?;
         }
         f.write_char(')')?;
         match &self.grouping {

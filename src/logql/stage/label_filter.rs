@@ -5,9 +5,10 @@ use super::super::ast::{Comparison, LabelFilter};
 use super::super::entry::{Entry, Labels};
 use super::super::filter::IpTest;
 use super::super::literal::parse_float;
-use super::super::units::{parse_bytes, parse_go_duration};
+use super::super::units::parse_bytes;
 use super::{Compiled, Worker};
 use crate::labels::Matcher;
+use crate::labels::duration::parse_go_duration;
 
 const FILTER_ERROR: &str = "LabelFilterErr";
 
@@ -60,10 +61,10 @@ impl Condition {
     }
 }
 
-fn compare<T: PartialOrd>(
+fn compare<T: PartialOrd, E: ToString>(
     labels: &mut Labels<'_>,
     comparison: &Comparison<T>,
-    read: impl Fn(&str) -> Result<T, String>,
+    read: impl Fn(&str) -> Result<T, E>,
 ) -> bool {
     let Some(value) = labels.get(&comparison.name) else {
         return false;
@@ -72,7 +73,7 @@ fn compare<T: PartialOrd>(
         Ok(value) => comparison.op.holds(&value, &comparison.value),
         Err(details) => {
             if labels.error().is_empty() {
-                labels.set_error(FILTER_ERROR, &details);
+                labels.set_error(FILTER_ERROR, &details.to_string());
             }
             true
         }

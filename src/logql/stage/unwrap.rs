@@ -4,9 +4,10 @@
 use super::super::ast::{Conversion, Unwrap};
 use super::super::entry::Entry;
 use super::super::literal::parse_float;
-use super::super::units::{parse_bytes, parse_go_duration};
+use super::super::units::parse_bytes;
 use super::label_filter::Condition;
 use super::{Compiled, Worker};
+use crate::labels::duration::parse_go_duration;
 
 const UNWRAP_ERROR: &str = "SampleExtractionErr";
 
@@ -48,7 +49,7 @@ impl Worker for &UnwrapStage {
             Some(Conversion::Bytes) => parse_bytes(text).map(|bytes| bytes as f64),
             #[expect(clippy::cast_precision_loss, reason = "samples are floating-point numbers")]
             Some(Conversion::Duration | Conversion::DurationSeconds) => {
-                parse_go_duration(text).map(|duration_ns| duration_ns as f64 / 1e9)
+                parse_go_duration(text).map(|duration_ns| duration_ns as f64 / 1e9).map_err(|error| error.to_string())
             }
         };
         match value {

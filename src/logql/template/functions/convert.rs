@@ -5,9 +5,10 @@ use std::fmt::Write;
 
 use super::super::super::json_scan::{Malformed, Scanner, Value as Json, append_unescaped};
 use super::super::super::literal::parse_float;
-use super::super::super::units::{parse_bytes, parse_go_duration};
+use super::super::super::units::parse_bytes;
 use super::super::value::Value;
 use super::{Function, Outcome, exactly, text_of};
+use crate::labels::duration::parse_go_duration;
 
 /// JSON values nested deeper than this are taken for invalid; they are read recursively.
 const JSON_DEPTH_MAX: usize = 32;
@@ -27,7 +28,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
 
 fn seconds<'c>(text: &str) -> Outcome<'c> {
     #[expect(clippy::cast_precision_loss, reason = "the function gives a floating-point number")]
-    Ok(Value::Float(parse_go_duration(text)? as f64 / 1e9))
+    Ok(Value::Float(parse_go_duration(text).map_err(|error| error.to_string())? as f64 / 1e9))
 }
 
 const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
