@@ -11,5 +11,6 @@ pub mod time;
 
 pub use entries::Entries;
 pub use label_set::LabelSet;
+pub(crate) use label_set::Quoted;
 pub use literal::Literal;
 pub use matcher::{MatchOp, Matcher, ValueTest};

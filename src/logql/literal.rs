@@ -1,33 +1,10 @@
 //! String and number literals as Go writes them: quoting, unquoting, printing and reading floats.
 
-use std::fmt::Write;
+use crate::labels::Quoted;
 
 /// A text in double quotes, escaped so that it reads back as the same text.
 pub(super) fn quoted(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() + 2);
-    out.push('"');
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\u{7}' => out.push_str("\\a"),
-            '\u{8}' => out.push_str("\\b"),
-            '\u{c}' => out.push_str("\\f"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            '\u{b}' => out.push_str("\\v"),
-            c if c.is_ascii_control() => {
-                let _ = write!(out, "\\x{:02x}", c as u32); // a String takes every write
-            }
-            c if c.is_control() => {
-                let _ = write!(out, "\\u{:04x}", c as u32);
-            }
-            c => out.push(c),
-        }
-    }
-    out.push('"');
-    out
+    Quoted(text).to_string()
 }
 
 /// Resolves the escapes of what stands between double quotes. Bytes given by `\xHH` or `\NNN` that
