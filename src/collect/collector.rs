@@ -10,7 +10,7 @@ use std::{
         mpsc,
     },
     thread::JoinHandle,
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 
 use rustix::{
@@ -20,7 +20,7 @@ use rustix::{
 
 use super::{Error, Options, Stats, env::Now, rounds::Rounds};
 use crate::ingest::Limits;
-use crate::store::Store;
+use crate::store::{Store, now_ns};
 
 /// The kernel may let a timer of ours wait so long, to wake the processor for several at once.
 const TIMER_SLACK_NS: u64 = 50_000_000;
@@ -183,8 +183,7 @@ impl Worker {
 }
 
 fn now(began: Instant) -> Now {
-    let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Now { elapsed: began.elapsed(), wall_ns: i64::try_from(wall.as_nanos()).unwrap_or(i64::MAX) }
+    Now { elapsed: began.elapsed(), wall_ns: now_ns() }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -12,6 +12,7 @@ use super::{
     open::open_log,
     sieve::Content,
 };
+use crate::labels::duration::nanoseconds;
 
 /// Finished files of one name that are remembered, so that none is taken for a new one.
 const FINISHED_MAX: usize = 8;
@@ -322,7 +323,7 @@ impl Follower {
     /// under another name and must not be forgotten, else it would be taken for a new one.
     pub(super) fn prune(&mut self, named: &dyn Fn(&Generation) -> bool, env: &mut Env<'_>) {
         self.seek_missing(env);
-        let wait_ns = i64::try_from(env.options.rotate_wait.as_nanos()).unwrap_or(i64::MAX);
+        let wait_ns = nanoseconds(env.options.rotate_wait);
         let (mut finished, mut followed_up) = (0, false);
         let mut kept = Vec::with_capacity(self.generations.len());
         for generation in std::mem::take(&mut self.generations).into_iter().rev() {

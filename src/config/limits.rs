@@ -1,7 +1,5 @@
 //! The section `[limits]`: what is taken in and what a query may ask for, under Loki's names where Loki has the limit.
 
-use std::time::Duration;
-
 use super::{
     keys::{Key, Kind, NO_LIMIT, Zero, count, duration, size},
     report::Problem,
@@ -9,6 +7,7 @@ use super::{
     units::NEVER,
 };
 use crate::ingest;
+use crate::labels::duration::nanoseconds;
 use crate::query;
 
 pub(super) const KEYS: &[Key] = &[
@@ -132,8 +131,4 @@ fn read_query(section: &Section<'_>) -> query::Limits {
 
 fn bytes(size: u64) -> usize {
     usize::try_from(size).unwrap_or(usize::MAX)
-}
-
-fn nanoseconds(duration: Duration) -> i64 {
-    i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)
 }

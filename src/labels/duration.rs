@@ -1,7 +1,7 @@
 //! Durations as text, in the two notations that Loki reads and prints: Prometheus' and Go's. A
 //! duration is nanoseconds.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use super::label_set::Quoted;
 
@@ -136,6 +136,11 @@ pub fn parse_go_duration(text: &str) -> Result<i64, DurationError> {
     }
     let signed = if negative { 0_i64.checked_sub_unsigned(total_ns) } else { 0_i64.checked_add_unsigned(total_ns) };
     signed.ok_or_else(invalid)
+}
+
+/// A span in nanoseconds; the greatest number for what 64 bits cannot hold.
+pub fn nanoseconds(span: Duration) -> i64 {
+    i64::try_from(span.as_nanos()).unwrap_or(i64::MAX)
 }
 
 /// `1h0m0s`, `1m30s`, `1.5s`, `300ms`, `5µs`, `0s`, as Go prints a duration.

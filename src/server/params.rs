@@ -1,7 +1,7 @@
 //! The parameters of a request: of the URL, and of a form in the body, which wins. Checked as Loki
 //! checks them, with its words.
 
-use std::{io::Read, time::SystemTime};
+use std::io::Read;
 
 use super::{
     error::Error,
@@ -10,6 +10,7 @@ use super::{
 };
 use crate::labels::duration::{format_go_duration, format_prometheus_duration, parse_prometheus_duration};
 use crate::query::Direction;
+pub(super) use crate::store::now_ns;
 
 /// Bytes of a form: as much as a URL may have, and a list of selectors fits.
 const FORM_BYTES_MAX: u64 = 1 << 20;
@@ -157,12 +158,6 @@ impl Params {
         }
         Ok(step_ns)
     }
-}
-
-/// The present in nanoseconds since 1970.
-pub(super) fn now_ns() -> i64 {
-    let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since_1970.as_nanos()).unwrap_or(i64::MAX)
 }
 
 /// Decodes `a=b&c=d` with percent-encoding and `+` for a blank.

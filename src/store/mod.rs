@@ -14,6 +14,7 @@
 
 mod block;
 mod chunk;
+mod clock;
 mod codec;
 mod disk;
 mod error;
@@ -34,6 +35,7 @@ mod tests;
 mod wal;
 mod writer;
 
+pub use clock::now_ns;
 pub use error::Error;
 pub use inspect::{Inspection, StreamInspection, inspect};
 pub use options::{FreeDisk, Options};

@@ -2,9 +2,10 @@
 //! large or the disk too full. When a write found no space and no limit says what has to go, it is the
 //! oldest file.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use super::{chunk::Chunks, disk::Space, options::Options};
+use crate::labels::duration::nanoseconds;
 
 /// What a chunk file counts for.
 #[derive(Clone, Debug)]
@@ -73,14 +74,4 @@ pub(super) fn next_due(options: &Options, chunks: &Chunks, now_ns: i64) -> Optio
     let oldest_ns = chunks.files().map(|(_, state)| state.max_ns).min()?;
     let due_ns = oldest_ns.saturating_add(nanoseconds(options.retention?));
     Some(Duration::from_nanos(u64::try_from(due_ns.saturating_sub(now_ns)).unwrap_or(0)))
-}
-
-/// The time of day in nanoseconds since 1970.
-pub(super) fn now_ns() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    nanoseconds(since)
-}
-
-fn nanoseconds(duration: Duration) -> i64 {
-    i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)
 }

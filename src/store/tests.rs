@@ -493,7 +493,7 @@ fn only_the_remains_of_an_append_are_cut_off() {
 fn a_file_of_damage_alone_is_not_removed_before_its_time() {
     let (dir, disk) = (TempDir::new(), MemDisk::default());
     let store = open(&disk, &dir).unwrap();
-    push(&store, "a", [(super::retention::now_ns(), "today".to_owned())]).unwrap();
+    push(&store, "a", [(super::now_ns(), "today".to_owned())]).unwrap();
     store.flush().unwrap();
     drop(store);
     let chunk = disk.paths().into_iter().find(|path| path.ends_with("mixed.chunk")).unwrap();

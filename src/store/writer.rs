@@ -12,6 +12,7 @@ use std::{
 use super::{
     block::{BLOCK_BYTES_TARGET, Encoder},
     chunk::{Chunks, Written},
+    clock::now_ns,
     disk::Disk,
     error::Error,
     head::{Head, Run},
@@ -407,7 +408,7 @@ impl Shared {
             let log = lock(&self.log);
             log.wal.segments() as u64 * SEGMENT_BYTES + log.labels.bytes()
         };
-        let now_ns = retention::now_ns();
+        let now_ns = now_ns();
         let space = self.disk.space(&self.options.path).ok();
         // One file for each write that failed: a file system may take its time to give the space back.
         let disk_full = lock(&self.state).fault.as_ref().is_some_and(|fault| fault.disk_full);
