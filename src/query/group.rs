@@ -139,10 +139,7 @@ impl StoredGroups {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn set(pairs: &[(&str, &str)]) -> LabelSet {
-        LabelSet::new(pairs.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect())
-    }
+    use crate::query::testing::set;
 
     fn hit(timestamp_ns: i64, stream: u32, labels: HitLabels) -> Hit {
         Hit { timestamp_ns, stream, arrival: 0, line: timestamp_ns.to_string().as_bytes().into(), labels }

@@ -24,6 +24,8 @@ mod search;
 mod select;
 mod stats;
 mod tail;
+#[cfg(test)]
+mod testing;
 mod volume;
 mod worker;
 

@@ -25,14 +25,11 @@ pub(super) trait Source: Sync {
     fn lines(&self) -> usize;
     /// Bytes of the lines, a newline for each included.
     fn raw_bytes(&self) -> u64;
-    fn read(&self) -> Result<Arc<Entries>, store::Error>;
-    /// See [`Piece::read_columns`].
-    fn read_columns(&self, _: Columns) -> Result<Arc<Entries>, store::Error> {
-        self.read()
-    }
-    /// See [`Piece::read_holding`].
-    fn read_holding(&self, _: &[Vec<Literal>]) -> Result<Option<Arc<Entries>>, store::Error> {
-        self.read().map(Some)
+    /// See [`Piece::read_where`].
+    fn read_where(&self, columns: Columns, required: &[Vec<Literal>]) -> Result<Option<Arc<Entries>>, store::Error>;
+    /// See [`Piece::read`].
+    fn read(&self) -> Result<Arc<Entries>, store::Error> {
+        Ok(self.read_where(Columns::ALL, &[])?.unwrap_or_default())
     }
 }
 
@@ -49,14 +46,8 @@ impl Source for Piece {
     fn raw_bytes(&self) -> u64 {
         self.raw_bytes()
     }
-    fn read(&self) -> Result<Arc<Entries>, store::Error> {
-        self.read()
-    }
-    fn read_columns(&self, columns: Columns) -> Result<Arc<Entries>, store::Error> {
-        self.read_columns(columns)
-    }
-    fn read_holding(&self, required: &[Vec<Literal>]) -> Result<Option<Arc<Entries>>, store::Error> {
-        self.read_holding(required)
+    fn read_where(&self, columns: Columns, required: &[Vec<Literal>]) -> Result<Option<Arc<Entries>>, store::Error> {
+        self.read_where(columns, required)
     }
 }
 
@@ -191,34 +182,7 @@ mod tests {
 
     use super::*;
     use crate::logql::{self, Expr};
-
-    /// A piece in memory.
-    struct Run {
-        first_entry: u64,
-        entries: Arc<Entries>,
-        damaged: bool,
-    }
-
-    impl Source for Run {
-        fn first_entry(&self) -> u64 {
-            self.first_entry
-        }
-        fn time_span_ns(&self) -> (i64, i64) {
-            self.entries.time_span_ns().unwrap()
-        }
-        fn lines(&self) -> usize {
-            self.entries.len()
-        }
-        fn raw_bytes(&self) -> u64 {
-            self.entries.text().len() as u64
-        }
-        fn read(&self) -> Result<Arc<Entries>, store::Error> {
-            if self.damaged {
-                return Err(store::Error::Damaged { path: "s1.chunk".into(), offset: 5, what: "checksum mismatch" });
-            }
-            Ok(Arc::clone(&self.entries))
-        }
-    }
+    use crate::query::testing::Run;
 
     /// Pieces of 50 entries whose times overlap and tie; odd pieces are sorted as blocks are, even ones
     /// are in order of arrival as heads are. Every seventh line is a "hit".
@@ -239,7 +203,7 @@ mod tests {
                     entries.push(timestamp_ns, format!("{name} {} {word}", first_entry + n).as_bytes(), set);
                 }
                 let entries = if piece % 2 == 1 { entries.sorted_by_time().unwrap_or(entries) } else { entries };
-                let run = Run { first_entry, entries: Arc::new(entries), damaged: false };
+                let run = Run::new(first_entry, entries);
                 first_entry += 50;
                 run
             });
@@ -337,7 +301,7 @@ mod tests {
                 entries.push(*timestamp_ns, name.as_bytes(), set);
             }
             let labels = Arc::new(LabelSet::new(vec![("s".into(), name.into())]));
-            Stream { labels, pieces: vec![Run { first_entry: 0, entries: Arc::new(entries), damaged: false }] }
+            Stream { labels, pieces: vec![Run::new(0, entries)] }
         };
         for (direction, a, b, want) in [
             (Direction::Forward, [2, 10, 10], [1, 10, 10], ["1 b", "2 a", "10 a"]),

@@ -298,42 +298,11 @@ fn add(steps: &mut BTreeMap<i64, Counted>, step: Option<i64>, run: Counted) {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    };
+    use std::sync::{Arc, atomic::Ordering};
 
     use super::*;
     use crate::labels::Entries;
-
-    /// A piece in memory that counts how often it is read.
-    struct Run {
-        entries: Arc<Entries>,
-        reads: AtomicU64,
-    }
-
-    impl Source for Run {
-        fn first_entry(&self) -> u64 {
-            0
-        }
-        fn time_span_ns(&self) -> (i64, i64) {
-            self.entries.time_span_ns().unwrap()
-        }
-        fn lines(&self) -> usize {
-            self.entries.len()
-        }
-        fn raw_bytes(&self) -> u64 {
-            self.entries.text().len() as u64
-        }
-        fn read(&self) -> Result<Arc<Entries>, store::Error> {
-            self.reads.fetch_add(1, Ordering::Relaxed);
-            Ok(Arc::clone(&self.entries))
-        }
-    }
-
-    fn labels(pairs: &[(&str, &str)]) -> LabelSet {
-        LabelSet::new(pairs.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect())
-    }
+    use crate::query::testing::{Run, set};
 
     /// A stream of pieces; the line of an entry is as long as its number in the stream.
     fn stream(pairs: &[(&str, &str)], pieces: &[&[i64]]) -> Stream<Run> {
@@ -345,9 +314,9 @@ mod tests {
                 number += 1;
                 entries.push(*timestamp_ns, "x".repeat(number).as_bytes(), set);
             }
-            Run { entries: Arc::new(entries), reads: AtomicU64::new(0) }
+            Run::new(0, entries)
         });
-        Stream { labels: Arc::new(labels(pairs)), pieces: runs.collect() }
+        Stream { labels: Arc::new(set(pairs)), pieces: runs.collect() }
     }
 
     fn sample_streams() -> Vec<Stream<Run>> {

@@ -15,7 +15,7 @@ use super::{
     search::{Found, Search, Source, Stream, WARNINGS_MAX},
 };
 use crate::labels::{Entries, LabelSet};
-use crate::store;
+use crate::store::{self, Columns};
 
 /// Lines that run through the pipeline between two looks at the stop sign.
 const LINES_PER_CHECK: usize = 4096;
@@ -115,7 +115,7 @@ impl<'s, 'q, S: Source> Team<'s, 'q, S> {
     fn search_piece(&self, job: &Job) -> Result<(), Error> {
         let stream = &self.streams[job.stream];
         let source = &stream.pieces[job.piece];
-        let run = match source.read_holding(self.search.pipeline.required_literals()) {
+        let run = match source.read_where(Columns::ALL, self.search.pipeline.required_literals()) {
             Ok(Some(run)) => run,
             Ok(None) => return Ok(()),
             Err(store::Error::Closing) => return Err(store::Error::Closing.into()),

@@ -56,52 +56,51 @@ impl BlockInfo {
         self.first_entry..self.first_entry + u64::from(self.lines)
     }
 
-    /// Reads, verifies and inflates the columns. `None` if retention removed the file meanwhile.
-    pub(super) fn read(&self, disk: &dyn Disk, columns: Columns) -> Result<Option<Entries>, Error> {
-        self.unless_removed(|| {
-            let end = if columns.lines { self.block_bytes } else { self.lines_start };
-            let (header, bytes) = self.open(disk, end)?;
-            block::decode_columns(&header, &bytes, columns).map(Some).map_err(|what| self.damaged(what))
-        })
+    /// Reads, verifies and inflates the columns. `None` if the filter, or what is inflated, tells that no
+    /// line fulfils `required`, or if retention removed the file meanwhile.
+    pub(super) fn read_where(
+        &self,
+        disk: &dyn Disk,
+        columns: Columns,
+        required: &[Vec<Literal>],
+    ) -> Result<Option<Entries>, Error> {
+        match self.read_present(disk, columns, required) {
+            Err(_) if self.file.removed.load(Ordering::Acquire) => Ok(None),
+            result => result,
+        }
     }
 
-    /// As [`BlockInfo::read`]; `None` too if the filter, or the inflated templates, tell that no line
-    /// fulfils `required`.
-    pub(super) fn read_holding(&self, disk: &dyn Disk, required: &[Vec<Literal>]) -> Result<Option<Entries>, Error> {
-        self.unless_removed(|| {
-            if !required.is_empty() {
-                let (header, bytes) = self.open(disk, self.filter_end)?;
-                if !block::may_hold(&header, &bytes, required).map_err(|what| self.damaged(what))? {
-                    return Ok(None);
-                }
-            }
-            let (header, bytes) = self.open(disk, self.block_bytes)?;
-            block::decode_holding(&header, &bytes, required).map_err(|what| self.damaged(what))
-        })
-    }
-
-    /// The header, and the bytes of the block up to `end`.
-    fn open(&self, disk: &dyn Disk, end: u32) -> Result<(Header, Vec<u8>), Error> {
+    fn read_present(
+        &self,
+        disk: &dyn Disk,
+        columns: Columns,
+        required: &[Vec<Literal>],
+    ) -> Result<Option<Entries>, Error> {
         let path = &self.file.path;
         let file = disk.open(path, Open::Read).map_err(|source| Error::io("open", path, source))?;
-        let mut bytes = vec![0; end as usize];
+        let end = if columns.lines { self.block_bytes } else { self.lines_start };
+        // With something to look for, the filter is read first: it may spare the rest.
+        let first = if required.is_empty() { end } else { self.filter_end };
+        let mut bytes = vec![0; first as usize];
         file.read_exact_at(&mut bytes, self.offset).map_err(|source| Error::io("read", path, source))?;
         let header = header_of(&bytes).map_err(|what| self.damaged(what))?;
         if header.first_entry != self.first_entry || header.block_bytes() != u64::from(self.block_bytes) {
             return Err(self.damaged("another block than was written here"));
         }
-        Ok((header, bytes))
+        if !required.is_empty() {
+            if !block::may_hold(&header, &bytes, required).map_err(|what| self.damaged(what))? {
+                return Ok(None);
+            }
+            bytes.resize(end as usize, 0);
+            let rest = &mut bytes[first as usize..];
+            file.read_exact_at(rest, self.offset + u64::from(first))
+                .map_err(|source| Error::io("read", path, source))?;
+        }
+        block::decode_where(&header, &bytes, columns, required).map_err(|what| self.damaged(what))
     }
 
     fn damaged(&self, what: &'static str) -> Error {
         Error::Damaged { path: self.file.path.clone(), offset: self.offset, what }
-    }
-
-    fn unless_removed(&self, read: impl FnOnce() -> Result<Option<Entries>, Error>) -> Result<Option<Entries>, Error> {
-        match read() {
-            Err(_) if self.file.removed.load(Ordering::Acquire) => Ok(None),
-            result => result,
-        }
     }
 }
 

@@ -72,7 +72,7 @@ pub fn inspect(path: &Path) -> Result<Inspection, Error> {
         let blocks = stream.blocks.iter().map(|block| (block.min_ns, block.max_ns));
         inspection.time_span_ns = runs.chain(blocks).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
         for block in &stream.blocks {
-            match block.read(&*disk, Columns::ALL) {
+            match block.read_where(&*disk, Columns::ALL, &[]) {
                 Ok(_) => {
                     inspection.blocks += 1;
                     inspection.block_entries += u64::from(block.lines);

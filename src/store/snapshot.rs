@@ -93,24 +93,17 @@ impl Piece {
     /// inflated, in order of time and, for equal times, of arrival. Empty if retention removed the
     /// block after the snapshot was taken.
     pub fn read(&self) -> Result<Arc<Entries>, Error> {
-        self.read_columns(Columns::ALL)
+        Ok(self.read_where(Columns::ALL, &[])?.unwrap_or_default())
     }
 
     /// As [`Piece::read`], but of a block only these columns are read, verified and inflated: lines
-    /// that are not wanted come back empty, metadata as if there were none.
-    pub fn read_columns(&self, columns: Columns) -> Result<Arc<Entries>, Error> {
-        match &self.0 {
-            Place::Head(run) => Ok(Arc::clone(&run.entries)),
-            Place::Block(block, disk) => Ok(Arc::new(block.read(&**disk, columns)?.unwrap_or_default())),
-        }
-    }
-
-    /// As [`Piece::read`]; `None` if it is certain that no line fulfils `required`, of which every element
-    /// is fulfilled by any of its literals. A block is then not read, or only a part of it.
-    pub fn read_holding(&self, required: &[Vec<Literal>]) -> Result<Option<Arc<Entries>>, Error> {
+    /// that are not wanted come back empty, metadata as if there were none. `None` if it is certain
+    /// that no line fulfils `required`, of which every element is fulfilled by any of its literals; a
+    /// block is then not read, or only a part of it. Who wants no lines requires nothing.
+    pub fn read_where(&self, columns: Columns, required: &[Vec<Literal>]) -> Result<Option<Arc<Entries>>, Error> {
         match &self.0 {
             Place::Head(run) => Ok(Some(Arc::clone(&run.entries))),
-            Place::Block(block, disk) => Ok(block.read_holding(&**disk, required)?.map(Arc::new)),
+            Place::Block(block, disk) => Ok(block.read_where(&**disk, columns, required)?.map(Arc::new)),
         }
     }
 }

@@ -167,12 +167,8 @@ impl<S: Source, A: Accumulator> Team<'_, S, A> {
             return Ok((table, findings));
         }
         let columns = self.leg.needs(&stream.labels);
-        let run = if columns.lines {
-            source.read_holding(self.leg.pipeline.required_literals())
-        } else {
-            source.read_columns(columns).map(Some)
-        };
-        let run = match run {
+        let required = if columns.lines { self.leg.pipeline.required_literals() } else { &[] };
+        let run = match source.read_where(columns, required) {
             Ok(Some(run)) => run,
             Ok(None) => return Ok((Table::default(), findings)),
             Err(store::Error::Closing) => return Err(store::Error::Closing.into()),

@@ -117,27 +117,12 @@ fn stored_part(out: &[u8], start: usize) -> Part {
 
 /// The entries of a block, sorted by time; equal times in order of arrival. `Err` says what is damaged.
 pub(super) fn decode(header: &Header, block: &[u8]) -> Result<Entries, &'static str> {
-    decode_columns(header, block, Columns::ALL)
+    Ok(decode_where(header, block, Columns::ALL, &[])?.unwrap_or_default())
 }
 
 /// Whether every part of a block, its filter too, is as it was written.
 pub(super) fn is_whole(header: &Header, block: &[u8]) -> bool {
     Parts::new(header, |range| part_of(block, range)).filter().is_ok() && decode(header, block).is_ok()
-}
-
-/// The columns of a block, sorted by time; equal times in order of arrival. Lines that are not wanted
-/// are empty, and need not be in `block`. `Err` says what is damaged.
-pub(super) fn decode_columns(header: &Header, block: &[u8], columns: Columns) -> Result<Entries, &'static str> {
-    let parts = Parts::new(header, |range| part_of(block, range));
-    let lines = header.lines as usize;
-    let metadata = if columns.metadata {
-        parts.metadata()?
-    } else {
-        Metadata { sets: vec![LabelSet::default()], set_of: vec![0; lines] }
-    };
-    let (text, ends) =
-        if columns.lines { parts.text()?.unpack()? } else { (vec![b'\n'; lines], (0..header.lines).collect()) };
-    assembled(parts.timestamps_ns()?, metadata, text, ends)
 }
 
 /// Whether the filter leaves it open that a line fulfils `required`, of which every element is fulfilled
@@ -147,34 +132,37 @@ pub(super) fn may_hold(header: &Header, block: &[u8], required: &[Vec<Literal>])
     Ok(required.iter().all(|any| any.iter().any(|literal| may_contain(filter, &literal.text))))
 }
 
-/// All entries of a block; `None` if what is inflated tells that no line fulfils `required`.
-pub(super) fn decode_holding(
+/// The columns of a block, sorted by time. Lines that are not wanted are empty, and need not be in
+/// `block`. `None` if the lines are wanted, and what is inflated tells that none of them fulfils `required`.
+pub(super) fn decode_where(
     header: &Header,
     block: &[u8],
+    columns: Columns,
     required: &[Vec<Literal>],
 ) -> Result<Option<Entries>, &'static str> {
     let parts = Parts::new(header, |range| part_of(block, range));
-    let text = parts.text()?;
-    let may_hold = |literal: &Literal| literal.fold_case || text.may_contain(&literal.text);
-    if !required.iter().all(|any| any.iter().any(may_hold)) {
-        return Ok(None);
-    }
-    let (text, ends) = text.unpack()?;
-    assembled(parts.timestamps_ns()?, parts.metadata()?, text, ends).map(Some)
+    let lines = header.lines as usize;
+    let (text, ends) = if columns.lines {
+        let text = parts.text()?;
+        let may_hold = |literal: &Literal| literal.fold_case || text.may_contain(&literal.text);
+        if !required.iter().all(|any| any.iter().any(may_hold)) {
+            return Ok(None);
+        }
+        text.unpack()?
+    } else {
+        (vec![b'\n'; lines], (0..header.lines).collect())
+    };
+    let Metadata { sets, set_of } = if columns.metadata {
+        parts.metadata()?
+    } else {
+        Metadata { sets: vec![LabelSet::default()], set_of: vec![0; lines] }
+    };
+    let entries = Entries::from_columns(parts.timestamps_ns()?, ends, text, sets, set_of);
+    entries.map(Some).ok_or("columns of different lengths")
 }
 
 fn part_of(block: &[u8], range: std::ops::Range<usize>) -> Result<&[u8], &'static str> {
     block.get(range).ok_or("shorter than its header says")
-}
-
-fn assembled(
-    timestamps_ns: Vec<i64>,
-    metadata: Metadata,
-    text: Vec<u8>,
-    ends: Vec<u32>,
-) -> Result<Entries, &'static str> {
-    let Metadata { sets, set_of } = metadata;
-    Entries::from_columns(timestamps_ns, ends, text, sets, set_of).ok_or("columns of different lengths")
 }
 
 /// Lengths within a block; heads and appends are bounded far below 4 GiB.

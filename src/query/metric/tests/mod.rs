@@ -11,52 +11,19 @@ use super::{
     evaluate::{Setting, evaluate},
     plan::Plan,
 };
-use crate::labels::{Entries, LabelSet};
+use crate::labels::Entries;
 use crate::logql::{self, Clock, Expr, MetricExpr};
 use crate::query::{
     Cancel, Error,
     crew::Crew,
     search::{Source, Stream},
+    testing::{Run, set},
 };
-use crate::store;
 
 const S: i64 = 1_000_000_000;
 
-/// A piece in memory.
-#[derive(Clone)]
-struct Run {
-    first_entry: u64,
-    entries: Arc<Entries>,
-    damaged: bool,
-}
-
-impl Source for Run {
-    fn first_entry(&self) -> u64 {
-        self.first_entry
-    }
-    fn time_span_ns(&self) -> (i64, i64) {
-        self.entries.time_span_ns().unwrap()
-    }
-    fn lines(&self) -> usize {
-        self.entries.len()
-    }
-    fn raw_bytes(&self) -> u64 {
-        self.entries.text().len() as u64
-    }
-    fn read(&self) -> Result<Arc<Entries>, store::Error> {
-        if self.damaged {
-            return Err(store::Error::Damaged { path: "s1.chunk".into(), offset: 5, what: "checksum mismatch" });
-        }
-        Ok(Arc::clone(&self.entries))
-    }
-}
-
 /// An entry of a stream: nanoseconds, line, metadata.
 type Line<'l> = (i64, String, &'l [(&'l str, &'l str)]);
-
-fn set(pairs: &[(&str, &str)]) -> LabelSet {
-    LabelSet::new(pairs.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect())
-}
 
 /// A stream whose pieces have `piece_lines` entries each; every second one is sorted, as blocks are.
 fn stream(labels: &[(&str, &str)], lines: &[Line<'_>], piece_lines: usize) -> Stream<Run> {
@@ -68,7 +35,7 @@ fn stream(labels: &[(&str, &str)], lines: &[Line<'_>], piece_lines: usize) -> St
             entries.push(*timestamp_ns, line.as_bytes(), metadata);
         }
         let entries = if n % 2 == 0 { entries.sorted_by_time().unwrap_or(entries) } else { entries };
-        let run = Run { first_entry, entries: Arc::new(entries), damaged: false };
+        let run = Run::new(first_entry, entries);
         first_entry += lines.len() as u64;
         run
     });

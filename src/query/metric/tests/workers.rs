@@ -4,12 +4,12 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use super::{How, Line, Run, S, grid, run, shown, stream, ticks};
-use crate::labels::Entries;
+use crate::labels::{Entries, Literal};
 use crate::query::{
     Error,
     search::{Source, Stream},
 };
-use crate::store;
+use crate::store::{self, Columns};
 
 /// How many pieces were read, and who waits for that.
 #[derive(Default)]
@@ -40,7 +40,7 @@ impl Source for Late {
     fn raw_bytes(&self) -> u64 {
         self.run.raw_bytes()
     }
-    fn read(&self) -> Result<Arc<Entries>, store::Error> {
+    fn read_where(&self, columns: Columns, required: &[Vec<Literal>]) -> Result<Option<Arc<Entries>>, store::Error> {
         let mut count = self.reads.count.lock().unwrap();
         while *count < self.after {
             let (guard, waited) = self.reads.grown.wait_timeout(count, Duration::from_mins(1)).unwrap();
@@ -51,7 +51,7 @@ impl Source for Late {
         self.reads.grown.notify_all();
         drop(count);
         assert!(!self.panics, "a defect");
-        self.run.read()
+        self.run.read_where(columns, required)
     }
 }
 
