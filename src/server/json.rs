@@ -6,10 +6,54 @@ use std::io::{self, Read};
 /// Bytes that are gathered before they are handed on.
 const PART_BYTES: usize = 16 * 1024;
 
+/// How an answer begins whose data are a list.
+pub(super) const DATA_HEAD: &str = "{\"status\":\"success\",\"data\":[";
+/// How an answer ends that is an object with a list as its last member.
+pub(super) const LIST_TAIL: &str = "]}\n";
+
 /// Writes the next part of a text; false once there is nothing more.
 pub(super) trait Produce: Send {
     /// Appends something to `out`.
     fn produce(&mut self, out: &mut Vec<u8>) -> bool;
+}
+
+/// A document that is a list with something around it: `head`, the items with commas between them, `tail`.
+pub(super) struct List<I, W> {
+    head: &'static str,
+    items: I,
+    write: W,
+    tail: &'static str,
+    begun: bool,
+}
+
+impl<T, I: Iterator<Item = T>, W: FnMut(&mut Vec<u8>, &T)> List<I, W> {
+    /// `write` appends one item.
+    pub(super) fn new(
+        head: &'static str,
+        items: impl IntoIterator<IntoIter = I>,
+        write: W,
+        tail: &'static str,
+    ) -> Self {
+        Self { head, items: items.into_iter(), write, tail, begun: false }
+    }
+}
+
+impl<T, I: Iterator<Item = T> + Send, W: FnMut(&mut Vec<u8>, &T) + Send> Produce for List<I, W> {
+    fn produce(&mut self, out: &mut Vec<u8>) -> bool {
+        if !self.begun {
+            out.extend_from_slice(self.head.as_bytes());
+        }
+        let Some(item) = self.items.next() else {
+            out.extend_from_slice(self.tail.as_bytes());
+            return false;
+        };
+        if self.begun {
+            out.push(b',');
+        }
+        self.begun = true;
+        (self.write)(out, &item);
+        true
+    }
 }
 
 /// What a producer writes, as a body.

@@ -23,7 +23,7 @@ pub(super) fn query(api: &Api, call: &mut Call<'_, '_>) -> Result<Reply, Error> 
         return Err(Error::bad("only log queries are answered here; metric queries go to /loki/api/v1/query_range"));
     };
     let answer = run(api, call, &window, &expr, false)?;
-    Ok(Reply::json_streamed(Body { streams: answer.streams.into_iter(), begun: false }))
+    Ok(Reply::json_streamed(body(answer.streams)))
 }
 
 /// The names of all labels.
@@ -43,37 +43,22 @@ fn list(texts: &BTreeSet<&str>) -> Reply {
     Reply::json(out)
 }
 
-struct Body {
-    streams: std::vec::IntoIter<ResultStream>,
-    begun: bool,
+fn body(streams: Vec<ResultStream>) -> impl Produce {
+    json::List::new("{\"stats\":{},\"streams\":[", streams, write_stream, json::LIST_TAIL)
 }
 
-impl Produce for Body {
-    fn produce(&mut self, out: &mut Vec<u8>) -> bool {
-        if !self.begun {
-            out.extend_from_slice(b"{\"stats\":{},\"streams\":[");
-        }
-        let Some(stream) = self.streams.next() else {
-            out.extend_from_slice(b"]}\n");
-            return false;
-        };
-        if self.begun {
-            out.push(b',');
-        }
-        self.begun = true;
-        out.extend_from_slice(b"{\"labels\":");
-        json::string(out, stream.labels.to_string());
-        out.extend_from_slice(b",\"entries\":[");
-        for (at, entry) in stream.entries.iter().enumerate() {
-            out.extend_from_slice(if at > 0 { b",{\"ts\":" } else { b"{\"ts\":" });
-            json::string(out, format_rfc3339_ns(entry.timestamp_ns));
-            out.extend_from_slice(b",\"line\":");
-            json::string(out, &entry.line);
-            out.push(b'}');
-        }
-        out.extend_from_slice(b"]}");
-        true
+fn write_stream(out: &mut Vec<u8>, stream: &ResultStream) {
+    out.extend_from_slice(b"{\"labels\":");
+    json::string(out, stream.labels.to_string());
+    out.extend_from_slice(b",\"entries\":[");
+    for (at, entry) in stream.entries.iter().enumerate() {
+        out.extend_from_slice(if at > 0 { b",{\"ts\":" } else { b"{\"ts\":" });
+        json::string(out, format_rfc3339_ns(entry.timestamp_ns));
+        out.extend_from_slice(b",\"line\":");
+        json::string(out, &entry.line);
+        out.push(b'}');
     }
+    out.extend_from_slice(b"]}");
 }
 
 #[cfg(test)]
@@ -97,7 +82,7 @@ mod tests {
             ),
         ] {
             let mut text = String::new();
-            Streamed::new(Body { streams: streams.into_iter(), begun: false }).read_to_string(&mut text).unwrap();
+            Streamed::new(body(streams)).read_to_string(&mut text).unwrap();
             assert_eq!(text, format!("{want}\n"));
         }
     }

@@ -26,30 +26,11 @@ pub(super) fn answer(api: &Api, call: &mut Call<'_, '_>) -> Result<Reply, Error>
     let _permit = turn(api, call.request)?;
     let cancel = Cancel::after(api.query_limits.query_timeout);
     let patterns = patterns(&api.store, &query, &api.query_limits, &cancel, &|| call.request.client_is_gone())?;
-    Ok(Reply::json_streamed(PatternsBody { patterns: patterns.into_iter(), begun: false }))
+    Ok(Reply::json_streamed(body(patterns)))
 }
 
-struct PatternsBody {
-    patterns: std::vec::IntoIter<Pattern>,
-    begun: bool,
-}
-
-impl Produce for PatternsBody {
-    fn produce(&mut self, out: &mut Vec<u8>) -> bool {
-        if !self.begun {
-            out.extend_from_slice(b"{\"status\":\"success\",\"data\":[");
-        }
-        let Some(pattern) = self.patterns.next() else {
-            out.extend_from_slice(b"]}\n");
-            return false;
-        };
-        if self.begun {
-            out.push(b',');
-        }
-        self.begun = true;
-        write_pattern(out, &pattern);
-        true
-    }
+fn body(patterns: Vec<Pattern>) -> impl Produce {
+    json::List::new(json::DATA_HEAD, patterns, write_pattern, json::LIST_TAIL)
 }
 
 /// A time is a number of seconds and a count is a number, unlike in the answer of a metric query.
@@ -91,7 +72,7 @@ mod tests {
             ),
         ] {
             let mut text = String::new();
-            let body = PatternsBody { patterns: patterns.into_iter(), begun: false };
+            let body = body(patterns);
             Streamed::new(body).read_to_string(&mut text).unwrap();
             assert_eq!(text, want);
         }
