@@ -12,6 +12,7 @@
 //!
 //! After a crash `recovery` puts the three together again. Files: docs/format.md.
 
+mod ages;
 mod block;
 mod chunk;
 mod clock;

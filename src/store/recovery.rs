@@ -145,6 +145,7 @@ fn enter_log(state: &mut State, logged: BTreeMap<u32, Vec<Replayed>>) -> u64 {
             }
             stream.next_entry = stream.next_entry.max(end);
         }
+        state.ages.enter(&stream.head, number);
         state.head_bytes += stream.head.memory_bytes;
         if stream.head.text_bytes >= BLOCK_BYTES_TARGET {
             state.full.push(number);

@@ -10,6 +10,7 @@ use std::{
 
 use super::{
     Append, Piece, Snapshot, StreamEntries, StreamId, StreamInfo, StreamSnapshot,
+    ages::Ages,
     block::BLOCK_BYTES_TARGET,
     chunk::BlockInfo,
     disk::Disk,
@@ -68,6 +69,8 @@ pub(super) struct State {
     pub(super) head_bytes: usize,
     /// Streams whose heads have reached the size of a block.
     pub(super) full: Vec<u32>,
+    /// Heads, and what is being sealed, by age.
+    pub(super) ages: Ages,
     /// When the oldest append came that is not durable.
     pub(super) dirty_since: Option<Instant>,
     /// What does not work at present.
@@ -166,7 +169,11 @@ impl State {
         let mut stored = 0;
         for range in ranges {
             put_entries(&mut self.pending.records, number, stream.next_entry, entries, range.clone());
+            let was_empty = stream.head.is_empty();
             stream.head.append(stream.next_entry, entries, range.clone(), self.segment, now);
+            if was_empty {
+                self.ages.enter(&stream.head, number);
+            }
             stream.next_entry += range.len() as u64;
             stored += range.len();
             if wanted {
@@ -225,14 +232,33 @@ impl State {
 
     /// Number of the oldest log segment that holds entries which are not in durable blocks.
     pub(super) fn oldest_segment_needed(&self) -> u64 {
-        let heads = self.streams.values().flat_map(|stream| [&stream.head, &stream.sealing]);
-        let oldest = heads.filter(|head| !head.is_empty()).map(|head| head.oldest_segment).min();
-        oldest.unwrap_or(self.segment)
+        self.ages.oldest_segment().unwrap_or(self.segment)
     }
 
-    /// When the oldest head must be sealed, given the age at which that is due.
-    pub(super) fn age_due(&self, max_age: Duration) -> Option<Instant> {
-        self.streams.values().filter_map(|stream| stream.head.since).min().map(|since| since + max_age)
+    /// Moves the head of a stream to what is being sealed; returns its bytes in memory and of text.
+    pub(super) fn start_sealing(&mut self, number: u32) -> (usize, usize) {
+        let Some(stream) = self.streams.get_mut(&number) else { return (0, 0) };
+        stream.sealing = stream.head.take();
+        (stream.sealing.memory_bytes, stream.sealing.text_bytes)
+    }
+
+    /// Forgets what was sealed: its blocks are durable.
+    pub(super) fn finish_sealing(&mut self, number: u32) {
+        let Some(stream) = self.streams.get_mut(&number) else { return };
+        let sealed = stream.sealing.take();
+        self.ages.leave(&sealed, number);
+        self.head_bytes -= sealed.memory_bytes;
+    }
+
+    /// Puts back what could not be sealed.
+    pub(super) fn undo_sealing(&mut self, number: u32) {
+        let Some(stream) = self.streams.get_mut(&number) else { return };
+        let sealing = stream.sealing.take();
+        self.ages.leave(&stream.head, number);
+        stream.head.put_back(sealing);
+        if stream.head.text_bytes >= BLOCK_BYTES_TARGET {
+            self.full.push(number);
+        }
     }
 }
 

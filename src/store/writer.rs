@@ -15,7 +15,7 @@ use super::{
     clock::now_ns,
     disk::Disk,
     error::Error,
-    head::{Head, Run},
+    head::Run,
     label_log::LabelLog,
     options::Options,
     retention,
@@ -176,7 +176,7 @@ impl Shared {
     /// What is due, or when the next thing will be.
     fn next(&self, state: &State, now: Instant) -> Result<Due, Option<Instant>> {
         let commit_at = state.dirty_since.map(|since| since + self.options.commit_interval);
-        let age_at = state.age_due(self.options.max_chunk_age);
+        let age_at = state.ages.since().map(|since| since + self.options.max_chunk_age);
         let seal_now = [
             (!state.full.is_empty(), Why::Full),
             (state.head_bytes > self.head_bytes_max(), Why::Memory),
@@ -293,9 +293,7 @@ impl Shared {
         match done {
             Ok(written) => {
                 for number in &numbers {
-                    let Some(stream) = state.streams.get_mut(number) else { continue };
-                    let freed = stream.sealing.take().memory_bytes;
-                    state.head_bytes -= freed;
+                    state.finish_sealing(*number);
                 }
                 for Written { stream, block } in written {
                     state.counts.blocks_written += 1;
@@ -318,12 +316,7 @@ impl Shared {
             }
             Err(error) => {
                 for number in numbers {
-                    let Some(stream) = state.streams.get_mut(&number) else { continue };
-                    let sealing = stream.sealing.take();
-                    stream.head.put_back(sealing);
-                    if stream.head.text_bytes >= BLOCK_BYTES_TARGET {
-                        state.full.push(number);
-                    }
+                    state.undo_sealing(number);
                 }
                 Err(error)
             }
@@ -338,14 +331,10 @@ impl Shared {
             Why::Full => std::mem::take(&mut state.full),
             Why::Log => {
                 let oldest_kept = state.segment.saturating_sub(self.segments_max() / 2);
-                let holds = |head: &Head| !head.is_empty() && head.oldest_segment < oldest_kept;
-                state.streams.iter().filter(|(_, stream)| holds(&stream.head)).map(|(number, _)| *number).collect()
+                state.ages.streams_while(|segment, _| segment < oldest_kept)
             }
-            Why::Age => {
-                let due = |head: &Head| head.since.is_some_and(|since| since + self.options.max_chunk_age <= now);
-                state.streams.iter().filter(|(_, stream)| due(&stream.head)).map(|(number, _)| *number).collect()
-            }
-            Why::Memory | Why::Flush => state.streams.keys().copied().collect(),
+            Why::Age => state.ages.streams_while(|_, since| since + self.options.max_chunk_age <= now),
+            Why::Memory | Why::Flush => state.ages.streams_while(|_, _| true),
         };
         numbers.retain(|number| state.streams.get(number).is_some_and(|stream| !stream.head.is_empty()));
         if why == Why::Memory {
@@ -358,10 +347,9 @@ impl Shared {
             if freed >= enough || text_bytes >= SEAL_BYTES_MAX {
                 break;
             }
-            let Some(stream) = state.streams.get_mut(number) else { continue };
-            freed += stream.head.memory_bytes;
-            text_bytes += stream.head.text_bytes;
-            stream.sealing = stream.head.take();
+            let (memory, text) = state.start_sealing(*number);
+            freed += memory;
+            text_bytes += text;
             taken += 1;
         }
         let left = numbers.split_off(taken);
