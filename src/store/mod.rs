@@ -33,6 +33,7 @@ mod subscribe;
 mod testing;
 #[cfg(test)]
 mod tests;
+mod tidy;
 mod wal;
 mod writer;
 
@@ -42,6 +43,7 @@ pub use inspect::{Inspection, StreamInspection, inspect};
 pub use options::{FreeDisk, Options};
 pub use snapshot::{Columns, Piece, Snapshot, StreamSnapshot};
 pub use subscribe::{Live, Subscription};
+pub use tidy::Verdict;
 
 use std::{
     sync::{
@@ -52,7 +54,7 @@ use std::{
     time::Instant,
 };
 
-use crate::labels::{Entries, LabelSet, Matcher};
+use crate::labels::{Entries, LabelSet, Literal, Matcher};
 use disk::{Disk, RealDisk};
 use recovery::{DirLock, Recovered};
 use writer::{Log, Shared, lock};
@@ -158,6 +160,7 @@ impl Store {
         }
         // A store that is over its limits is brought under them at once.
         state.retention_at = Some(Instant::now());
+        state.tidy_at = Some(Instant::now() + tidy::FIRST_AFTER);
         let shared = Arc::new(Shared {
             options,
             disk,
@@ -165,6 +168,7 @@ impl Store {
             log: Mutex::new(Log { wal, labels: label_log }),
             chunk_bytes: AtomicU64::new(chunks.bytes()),
             chunks: Mutex::new(chunks),
+            tidying: Mutex::default(),
             wake: Condvar::new(),
             room: Condvar::new(),
         });
@@ -239,6 +243,29 @@ impl Store {
             state = shared.room.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         Ok(())
+    }
+
+    /// Deletes, from the streams that fulfil all matchers, the entries in the range (nanoseconds, both ends
+    /// inclusive) of which `verdict` says so, for good: returns how many there were once neither a crash nor
+    /// a power cut brings them back. What is appended meanwhile may stay. Queries that run see them or not.
+    ///
+    /// A block that certainly holds no line with `required`, of which every element is fulfilled by any of its
+    /// literals, is not read; one that is damaged is left alone, with a warning. Files are written anew for it,
+    /// so the disk needs room for a second copy of the largest of them. It may take minutes.
+    ///
+    /// # Errors
+    /// A disk that cannot be written, or a store that is being closed. What was deleted until then is gone;
+    /// the same call may be made again.
+    pub fn delete(
+        &self,
+        matchers: &[Matcher],
+        start_ns: i64,
+        end_ns: i64,
+        required: &[Vec<Literal>],
+        verdict: &Arc<Verdict>,
+    ) -> Result<u64, Error> {
+        self.flush()?;
+        self.0.shared.delete(matchers, start_ns, end_ns, required, verdict)
     }
 
     /// The streams that fulfil all matchers and hold entries in the range (nanoseconds, both ends

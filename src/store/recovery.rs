@@ -59,23 +59,26 @@ pub(super) fn recover(disk: &Arc<dyn Disk>, path: &Path) -> Result<Recovered, Er
     }
 
     let mut logged: BTreeMap<u32, Vec<Replayed>> = BTreeMap::new();
-    let mut log = replay(&**disk, &wal_dir, |segment, record| {
-        if let Record::Entries { stream, first_entry, entries } = record {
+    let mut gone: BTreeMap<u32, u64> = BTreeMap::new();
+    let mut log = replay(&**disk, &wal_dir, |segment, record| match record {
+        Record::Entries { stream, first_entry, entries } => {
             logged.entry(stream).or_default().push(Replayed { segment, first_entry, entries });
         }
+        Record::Gone { stream, end } => drop(gone.insert(stream, end)),
+        Record::Position { .. } | Record::PositionForgotten { .. } | Record::PositionsComplete => {}
     })?;
     findings.append(&mut log.findings);
 
     let in_log = |header: &super::block::Header| {
         let oldest = logged.get(&header.stream).and_then(|runs| runs.iter().map(|run| run.first_entry).min());
-        oldest.is_some_and(|oldest| header.first_entry + u64::from(header.lines) > oldest)
+        oldest.is_some_and(|oldest| header.entry_numbers().end > oldest)
     };
     let opened = Chunks::open(disk, &chunk_dir, &in_log)?;
     findings.extend(opened.findings);
     state.counts.damaged_blocks = opened.damaged;
     enter_blocks(&mut state, opened.blocks);
     let wal = Wal::new(Arc::clone(disk), wal_dir, &log);
-    let entries_replayed = enter_log(&mut state, logged);
+    let entries_replayed = enter_log(&mut state, logged, &gone);
     state.segment = wal.current_number();
     let Replay { commits, .. } = log;
     log::debug!("replayed {commits} commits with {entries_replayed} entries that were not yet in blocks");
@@ -121,13 +124,20 @@ fn enter_unnamed(state: &mut State, number: u32) {
     }
 }
 
-/// Puts the entries of the log that no block holds into the heads.
-fn enter_log(state: &mut State, logged: BTreeMap<u32, Vec<Replayed>>) -> u64 {
+/// Puts the entries of the log that no block holds, and that are not gone, into the heads.
+fn enter_log(state: &mut State, logged: BTreeMap<u32, Vec<Replayed>>, gone: &BTreeMap<u32, u64>) -> u64 {
     let (now, mut count) = (Instant::now(), 0);
+    for (number, end) in gone {
+        // No number is given out twice while the log may still hold what it stood for.
+        if let Some(stream) = state.streams.get_mut(number) {
+            stream.next_entry = stream.next_entry.max(*end);
+        }
+    }
     for (number, runs) in logged {
         enter_unnamed(state, number);
         let Some(stream) = state.streams.get_mut(&number) else { continue };
-        let sealed: Vec<_> = stream.blocks.iter().map(super::chunk::BlockInfo::entry_numbers).collect();
+        let blocks = stream.blocks.iter().map(super::chunk::BlockInfo::entry_numbers);
+        let sealed: Vec<_> = blocks.chain(gone.get(&number).map(|end| 0..*end)).collect();
         for Replayed { segment, first_entry, entries } in runs {
             let end = first_entry + entries.len() as u64;
             let mut at = first_entry;

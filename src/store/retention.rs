@@ -2,26 +2,90 @@
 //! large or the disk too full. When a write found no space and no limit says what has to go, it is the
 //! oldest file.
 
-use std::time::Duration;
+use std::{
+    collections::HashSet,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use super::{chunk::Chunks, disk::Space, options::Options};
+use super::{
+    chunk::{ChunkFile, Chunks, Key},
+    clock::now_ns,
+    disk::Space,
+    error::Error,
+    options::Options,
+    wal::SEGMENT_BYTES,
+    writer::{Shared, lock},
+};
 use crate::labels::duration::nanoseconds;
+
+/// Retention by size and free space is checked no more often than this.
+pub(super) const RETENTION_INTERVAL: Duration = Duration::from_mins(1);
+
+impl Shared {
+    /// Removes the files that retention says, and finds out when to look again.
+    pub(super) fn retain(&self) -> Result<(), Error> {
+        let mut chunks = lock(&self.chunks);
+        let other_bytes = {
+            let log = lock(&self.log);
+            log.wal.segments() as u64 * SEGMENT_BYTES + log.labels.bytes()
+        };
+        let now_ns = now_ns();
+        let space = self.disk.space(&self.options.path).ok();
+        // One file for each write that failed: a file system may take its time to give the space back.
+        let disk_full = lock(&self.state).fault.as_ref().is_some_and(|fault| fault.disk_full);
+        let due = due(&self.options, &chunks, other_bytes, space, disk_full, now_ns);
+        self.forget_blocks(&chunks, &due);
+        for file in due {
+            chunks.remove(&file.key)?;
+            log::info!(
+                "retention ({}) removed {}/{} with {} entries, {} bytes",
+                file.reason,
+                file.key.0,
+                file.key.1,
+                file.entries,
+                file.bytes
+            );
+        }
+        self.note_chunk_bytes(&chunks);
+        let next = next_due(&self.options, &chunks, now_ns);
+        let mut state = lock(&self.state);
+        state.retention_at = next.map(|after| Instant::now() + after.max(RETENTION_INTERVAL));
+        Ok(())
+    }
+
+    /// Takes the blocks of files that are to be removed from what queries see.
+    fn forget_blocks(&self, chunks: &Chunks, due: &[Candidate]) {
+        let gone: HashSet<&Key> = due.iter().map(|file| &file.key).collect();
+        let files = chunks.files().filter(|(key, _)| gone.contains(key));
+        let files: HashSet<*const ChunkFile> = files.map(|(_, state)| Arc::as_ptr(&state.file)).collect();
+        if files.is_empty() {
+            return;
+        }
+        let mut state = lock(&self.state);
+        for stream in state.streams.values_mut() {
+            stream.blocks.retain(|block| !files.contains(&Arc::as_ptr(&block.file)));
+        }
+        state.counts.files_dropped += due.len() as u64;
+        state.counts.entries_dropped += due.iter().map(|file| file.entries).sum::<u64>();
+    }
+}
 
 /// What a chunk file counts for.
 #[derive(Clone, Debug)]
-pub(super) struct Candidate {
-    pub(super) key: (String, String),
-    pub(super) max_ns: i64,
-    pub(super) bytes: u64,
-    pub(super) entries: u64,
+struct Candidate {
+    key: Key,
+    max_ns: i64,
+    bytes: u64,
+    entries: u64,
     /// Why it has to go.
-    pub(super) reason: &'static str,
+    reason: &'static str,
 }
 
 /// The files to remove now, oldest first. `other_bytes` is what the store occupies beside them;
 /// `disk_full` says that a write failed for want of space: then there is one at least, unless it
 /// would be the newest.
-pub(super) fn due(
+fn due(
     options: &Options,
     chunks: &Chunks,
     other_bytes: u64,
@@ -34,7 +98,7 @@ pub(super) fn due(
         .map(|(key, state)| Candidate {
             key: key.clone(),
             max_ns: state.max_ns,
-            bytes: state.bytes,
+            bytes: state.bytes(),
             entries: state.entries,
             reason: "age",
         })
@@ -70,7 +134,7 @@ pub(super) fn due(
 }
 
 /// How long until the oldest file is past its age; `None` without files or without an age.
-pub(super) fn next_due(options: &Options, chunks: &Chunks, now_ns: i64) -> Option<Duration> {
+fn next_due(options: &Options, chunks: &Chunks, now_ns: i64) -> Option<Duration> {
     let oldest_ns = chunks.files().map(|(_, state)| state.max_ns).min()?;
     let due_ns = oldest_ns.saturating_add(nanoseconds(options.retention?));
     Some(Duration::from_nanos(u64::try_from(due_ns.saturating_sub(now_ns)).unwrap_or(0)))

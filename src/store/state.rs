@@ -79,6 +79,8 @@ pub(super) struct State {
     pub(super) flushes_asked: u64,
     pub(super) flushes_done: u64,
     pub(super) retention_at: Option<Instant>,
+    /// When files may be closed, or something is to be deleted.
+    pub(super) tidy_at: Option<Instant>,
     pub(super) closing: bool,
     pub(super) counts: Counts,
 }
@@ -89,6 +91,7 @@ pub(super) enum Duty {
     Commit,
     Seal,
     Retention,
+    Tidy,
 }
 
 /// Work that fails at present.

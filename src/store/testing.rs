@@ -66,7 +66,8 @@ pub(super) struct Fault {
 #[derive(Clone, Debug)]
 enum NameChange {
     Created(PathBuf),
-    Renamed(PathBuf, PathBuf),
+    /// From, to, and the file that had the name before.
+    Renamed(PathBuf, PathBuf, Option<Arc<Mutex<Data>>>),
     Removed(PathBuf, Arc<Mutex<Data>>),
 }
 
@@ -102,9 +103,12 @@ impl MemDisk {
         for change in contents.unsynced_names[keep..].iter().rev() {
             match change {
                 NameChange::Created(path) => drop(names.remove(path)),
-                NameChange::Renamed(from, to) => {
+                NameChange::Renamed(from, to, before) => {
                     if let Some(file) = names.remove(to) {
                         names.insert(from.clone(), file);
+                    }
+                    if let Some(before) = before {
+                        names.insert(to.clone(), Arc::clone(before));
                     }
                 }
                 NameChange::Removed(path, file) => drop(names.insert(path.clone(), Arc::clone(file))),
@@ -171,11 +175,21 @@ impl Contents {
     /// Fails if there is no space for a file that is to be `len` bytes long.
     fn check_space(&self, file: &Arc<Mutex<Data>>, len: usize) -> io::Result<()> {
         let Some((dir, bytes_max)) = &self.quota else { return Ok(()) };
-        let below: Vec<_> = self.names.iter().filter(|(path, _)| path.starts_with(dir)).map(|(_, file)| file).collect();
-        let bytes: usize = below.iter().map(|file| file.lock().unwrap().now.len()).sum();
         let more = len.saturating_sub(file.lock().unwrap().now.len());
-        let counts = more > 0 && below.iter().any(|other| Arc::ptr_eq(other, file));
-        if counts && bytes + more > *bytes_max { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
+        let counts = more > 0 && self.below(dir).any(|other| Arc::ptr_eq(other, file));
+        if counts && self.bytes_below(dir) + more > *bytes_max {
+            Err(io::ErrorKind::StorageFull.into())
+        } else {
+            Ok(())
+        }
+    }
+
+    fn below(&self, dir: &Path) -> impl Iterator<Item = &Arc<Mutex<Data>>> {
+        self.names.iter().filter(move |(path, _)| path.starts_with(dir)).map(|(_, file)| file)
+    }
+
+    fn bytes_below(&self, dir: &Path) -> usize {
+        self.below(dir).map(|file| file.lock().unwrap().now.len()).sum()
     }
 }
 
@@ -217,8 +231,8 @@ impl Disk for MemDisk {
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         let mut contents = self.change()?;
         let file = contents.names.remove(from).ok_or(io::ErrorKind::NotFound)?;
-        contents.names.insert(to.into(), file);
-        contents.unsynced_names.push(NameChange::Renamed(from.into(), to.into()));
+        let before = contents.names.insert(to.into(), file);
+        contents.unsynced_names.push(NameChange::Renamed(from.into(), to.into(), before));
         Ok(())
     }
 
@@ -237,7 +251,7 @@ impl Disk for MemDisk {
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
         let mut contents = self.change()?;
         contents.unsynced_names.retain(|change| match change {
-            NameChange::Created(path) | NameChange::Removed(path, _) | NameChange::Renamed(_, path) => {
+            NameChange::Created(path) | NameChange::Removed(path, _) | NameChange::Renamed(_, path, _) => {
                 path.parent() != Some(dir)
             }
         });
@@ -245,7 +259,14 @@ impl Disk for MemDisk {
     }
 
     fn space(&self, _: &Path) -> io::Result<Space> {
-        Ok(Space { free: 1 << 40, total: 1 << 41 })
+        let contents = self.lock();
+        Ok(match &contents.quota {
+            Some((dir, bytes_max)) => {
+                let free = bytes_max.saturating_sub(contents.bytes_below(dir));
+                Space { free: free as u64, total: *bytes_max as u64 }
+            }
+            None => Space { free: 1 << 40, total: 1 << 41 },
+        })
     }
 }
 

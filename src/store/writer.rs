@@ -1,25 +1,28 @@
 //! The store's one background thread: commits at the interval, seals heads, removes what retention
 //! says. It sleeps until the next of these is due; a store that nothing is written to never wakes it.
 //!
-//! Lock order: chunks, log, state. The state lock is never held across I/O or compression.
+//! Lock order: tidying, chunks, log, state. The state lock is never held across I/O or compression.
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, atomic::AtomicU64},
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
 use super::{
     block::{BLOCK_BYTES_TARGET, Encoder},
     chunk::{Chunks, Written},
-    clock::now_ns,
     disk::Disk,
     error::Error,
     head::Run,
     label_log::LabelLog,
     options::Options,
-    retention,
+    retention::RETENTION_INTERVAL,
     state::{Duty, Fault, State},
+    tidy::Tidying,
     wal::{SEGMENT_BYTES, Wal},
 };
 use crate::labels::Entries;
@@ -33,8 +36,6 @@ const SEAL_BYTES_MAX: usize = 4 << 20;
 /// Waits between tries to write to a disk that fails.
 const RETRY_FIRST: Duration = Duration::from_secs(1);
 const RETRY_MAX: Duration = Duration::from_secs(30);
-/// Retention by size and free space is checked no more often than this.
-const RETENTION_INTERVAL: Duration = Duration::from_mins(1);
 
 /// What all handles of a store and its thread share.
 #[derive(Debug)]
@@ -44,6 +45,8 @@ pub(super) struct Shared {
     pub(super) state: Mutex<State>,
     pub(super) log: Mutex<Log>,
     pub(super) chunks: Mutex<Chunks>,
+    /// Taken before all other locks.
+    pub(super) tidying: Mutex<Tidying>,
     /// The thread has something to do sooner than it knew.
     pub(super) wake: Condvar,
     /// Heads have become smaller, a flush is done, or there is a fault.
@@ -70,6 +73,7 @@ enum Due {
     Commit,
     Seal(Why),
     Retention,
+    Tidy,
     Close,
 }
 
@@ -79,6 +83,7 @@ impl Due {
             Self::Commit | Self::Close => Duty::Commit,
             Self::Seal(_) => Duty::Seal,
             Self::Retention => Duty::Retention,
+            Self::Tidy => Duty::Tidy,
         }
     }
 }
@@ -98,6 +103,13 @@ enum Why {
     Flush,
 }
 
+/// Heads that are being sealed.
+struct Chosen {
+    numbers: Vec<u32>,
+    /// Others of the kind are left.
+    more: bool,
+}
+
 impl Shared {
     /// The thread's life.
     pub(super) fn run(&self) {
@@ -107,10 +119,15 @@ impl Shared {
                 Due::Commit => self.commit(),
                 Due::Seal(why) => self.seal(why),
                 Due::Retention => self.retain(),
+                Due::Tidy => {
+                    self.tidy();
+                    continue;
+                }
                 Due::Close => break,
             };
             self.note(due.duty(), done);
         }
+        self.stop_tidying();
         if let Err(error) = self.commit() {
             log::error!("the last commit failed: {error}; followed files will be read again, pushed lines are lost");
         }
@@ -188,6 +205,7 @@ impl Shared {
         let candidates = [
             commit_at.map(|at| (at, Due::Commit)),
             state.retention_at.map(|at| (at, Due::Retention)),
+            state.tidy_at.map(|at| (at, Due::Tidy)),
             seal.map(|(at, why)| (at, Due::Seal(why))),
         ];
         let mut earliest: Option<Instant> = None;
@@ -279,52 +297,57 @@ impl Shared {
     /// Seals heads: makes the log durable up to them (or a power cut could keep a block and lose the
     /// positions that belong to it), writes and syncs their blocks, and only then forgets heads and log.
     fn seal(&self, why: Why) -> Result<(), Error> {
-        let (numbers, more) = self.choose(why);
-        if numbers.is_empty() {
-            if why == Why::Flush {
-                let mut state = lock(&self.state);
-                state.flushes_done = state.flushes_asked;
-                self.room.notify_all();
-            }
-            return Ok(());
+        // Whoever asks later may have appended what is not chosen now.
+        let flushes_asked = lock(&self.state).flushes_asked;
+        let Chosen { numbers, more } = self.choose(why);
+        if !numbers.is_empty() {
+            let done = self.commit().and_then(|()| self.write_blocks(&numbers));
+            self.take_blocks(&numbers, done)?;
         }
-        let done = self.commit().and_then(|()| self.write_blocks(&numbers));
-        let mut state = lock(&self.state);
-        match done {
-            Ok(written) => {
-                for number in &numbers {
-                    state.finish_sealing(*number);
-                }
-                for Written { stream, block } in written {
-                    state.counts.blocks_written += 1;
-                    state.counts.block_bytes_written += u64::from(block.block_bytes);
-                    if let Some(stream) = state.streams.get_mut(&stream) {
-                        stream.blocks.push(block);
-                    }
-                }
-                if why == Why::Flush && !more {
-                    state.flushes_done = state.flushes_asked;
-                }
-                state.retention_at.get_or_insert(Instant::now() + RETENTION_INTERVAL);
-                let oldest = state.oldest_segment_needed();
-                drop(state);
-                self.room.notify_all();
-                if let Err(error) = lock(&self.log).wal.release(oldest) {
-                    log::warn!("{error}; the log keeps a segment longer than it needs");
-                }
-                Ok(())
-            }
-            Err(error) => {
-                for number in numbers {
-                    state.undo_sealing(number);
-                }
-                Err(error)
-            }
+        if why == Why::Flush && !more {
+            lock(&self.state).flushes_done = flushes_asked;
+            self.room.notify_all();
         }
+        Ok(())
     }
 
-    /// Moves heads to `sealing`; says which, and whether others of the kind are left.
-    fn choose(&self, why: Why) -> (Vec<u32>, bool) {
+    /// Forgets the heads whose blocks are written, and what the log kept for them; or takes them back.
+    fn take_blocks(&self, numbers: &[u32], written: Result<Vec<Written>, Error>) -> Result<(), Error> {
+        let mut state = lock(&self.state);
+        let written = match written {
+            Ok(written) => written,
+            Err(error) => {
+                for number in numbers {
+                    state.undo_sealing(*number);
+                }
+                return Err(error);
+            }
+        };
+        for number in numbers {
+            state.finish_sealing(*number);
+        }
+        let now = Instant::now();
+        for Written { stream, block } in written {
+            state.counts.blocks_written += 1;
+            state.counts.block_bytes_written += u64::from(block.block_bytes);
+            let tidy_at = now + self.tidy_after(&block);
+            state.tidy_at = Some(state.tidy_at.map_or(tidy_at, |known| known.min(tidy_at)));
+            if let Some(stream) = state.streams.get_mut(&stream) {
+                stream.blocks.push(block);
+            }
+        }
+        let oldest = state.oldest_segment_needed();
+        drop(state);
+        self.room.notify_all();
+        if let Err(error) = lock(&self.log).wal.release(oldest) {
+            log::warn!("{error}; the log keeps a segment longer than it needs");
+        }
+        lock(&self.state).retention_at.get_or_insert(now + RETENTION_INTERVAL);
+        Ok(())
+    }
+
+    /// Moves heads to `sealing`.
+    fn choose(&self, why: Why) -> Chosen {
         let mut state = lock(&self.state);
         let now = Instant::now();
         let mut numbers: Vec<u32> = match why {
@@ -356,7 +379,7 @@ impl Shared {
         if why == Why::Full {
             state.full.clone_from(&left);
         }
-        (numbers, !left.is_empty())
+        Chosen { numbers, more: !left.is_empty() }
     }
 
     fn write_blocks(&self, numbers: &[u32]) -> Result<Vec<Written>, Error> {
@@ -385,46 +408,12 @@ impl Shared {
             chunks.undo(&written);
             return Err(error);
         }
-        self.chunk_bytes.store(chunks.bytes(), std::sync::atomic::Ordering::Relaxed);
+        self.note_chunk_bytes(&chunks);
         Ok(written)
     }
 
-    /// Removes the files that retention says, and finds out when to look again.
-    fn retain(&self) -> Result<(), Error> {
-        let mut chunks = lock(&self.chunks);
-        let other_bytes = {
-            let log = lock(&self.log);
-            log.wal.segments() as u64 * SEGMENT_BYTES + log.labels.bytes()
-        };
-        let now_ns = now_ns();
-        let space = self.disk.space(&self.options.path).ok();
-        // One file for each write that failed: a file system may take its time to give the space back.
-        let disk_full = lock(&self.state).fault.as_ref().is_some_and(|fault| fault.disk_full);
-        for file in retention::due(&self.options, &chunks, other_bytes, space, disk_full, now_ns) {
-            let Some(state) = chunks.files().find(|(key, _)| **key == file.key) else { continue };
-            let removed = Arc::clone(&state.1.file);
-            {
-                let mut state = lock(&self.state);
-                for stream in state.streams.values_mut() {
-                    stream.blocks.retain(|block| !Arc::ptr_eq(&block.file, &removed));
-                }
-                state.counts.files_dropped += 1;
-                state.counts.entries_dropped += file.entries;
-            }
-            chunks.remove(&file.key)?;
-            log::info!(
-                "retention ({}) removed {} with {} entries, {} bytes",
-                file.reason,
-                removed.path.display(),
-                file.entries,
-                file.bytes
-            );
-        }
-        self.chunk_bytes.store(chunks.bytes(), std::sync::atomic::Ordering::Relaxed);
-        let next = retention::next_due(&self.options, &chunks, now_ns);
-        let mut state = lock(&self.state);
-        state.retention_at = next.map(|after| Instant::now() + after.max(RETENTION_INTERVAL));
-        Ok(())
+    pub(super) fn note_chunk_bytes(&self, chunks: &Chunks) {
+        self.chunk_bytes.store(chunks.bytes(), Ordering::Relaxed);
     }
 }
 

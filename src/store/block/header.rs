@@ -12,11 +12,13 @@
 //! | 24, 32 | 8, 8 | smallest and greatest time stamp, signed nanoseconds since 1970 |
 //! | 40 | 4 | bytes of all lines, a newline for each included |
 //! | 44 | 5 x 12 | the parts filter, time stamps, metadata, text, side: bytes in the file, bytes once inflated, CRC-32 (IEEE) of the bytes in the file |
-//! | 104 | 4 | zeros |
+//! | 104 | 4 | numbers between those of its entries that no entry of it has |
 //! | 108 | 4 | CRC-32 of the bytes before |
 //!
 //! The parts follow in this order without a gap. A part is deflated (RFC 1951, without a zlib header) if it has
 //! fewer bytes in the file than once inflated; filter and side never are.
+
+use std::ops::Range;
 
 /// Length of an encoded header.
 pub(in crate::store) const HEADER_BYTES: usize = 112;
@@ -57,12 +59,15 @@ pub(in crate::store) struct Header {
     pub(in crate::store) has_metadata_columns: bool,
     pub(in crate::store) stream: u32,
     pub(in crate::store) lines: u32,
-    /// Number, within its stream, of the first entry to arrive; the others follow without a gap.
+    /// Number, within its stream, of the first entry to arrive.
     pub(in crate::store) first_entry: u64,
     pub(in crate::store) min_ns: i64,
     pub(in crate::store) max_ns: i64,
     /// Bytes of all lines, a newline for each included.
     pub(in crate::store) text_bytes: u32,
+    /// Numbers that the block covers beyond one for each of its lines: entries that were deleted, or that
+    /// other files hold. A commit in the log that has one of them is not needed either.
+    pub(in crate::store) missing: u32,
     /// The parts in the order in which they follow the header.
     pub(in crate::store) filter: Part,
     pub(in crate::store) timestamps: Part,
@@ -76,6 +81,11 @@ impl Header {
     /// Bytes of the whole block, header included.
     pub(in crate::store) fn block_bytes(&self) -> u64 {
         HEADER_BYTES as u64 + self.parts().iter().map(|part| u64::from(part.stored)).sum::<u64>()
+    }
+
+    /// Numbers of its entries within the stream, and those that it covers without having an entry for.
+    pub(in crate::store) fn entry_numbers(&self) -> Range<u64> {
+        self.first_entry..self.first_entry + u64::from(self.lines) + u64::from(self.missing)
     }
 
     fn parts(&self) -> [Part; 5] {
@@ -119,6 +129,7 @@ impl Header {
             put(&part.raw.to_le_bytes());
             put(&part.crc.to_le_bytes());
         }
+        put(&self.missing.to_le_bytes());
         let crc = crc32fast::hash(&out[..HEADER_BYTES - 4]);
         out[HEADER_BYTES - 4..].copy_from_slice(&crc.to_le_bytes());
         out
@@ -157,6 +168,7 @@ impl Header {
             metadata: part(bytes, &mut at),
             text: part(bytes, &mut at),
             side: part(bytes, &mut at),
+            missing: u32::from_le_bytes(take(bytes, &mut at)),
         };
         let unlikely = |part: &Part| part.stored > part.raw || part.raw > PART_BYTES_MAX;
         // Each line has its newline.
@@ -204,6 +216,7 @@ mod tests {
             metadata: part(6),
             text: part(7),
             side: part(0),
+            missing: 4,
         }
     }
 

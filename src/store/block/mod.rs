@@ -19,6 +19,8 @@ pub(super) use header::{Codec, HEADER_BYTES, Header, MAGIC, Part};
 pub(super) use metadata::{Metadata, put_set, take_set};
 pub(super) use parts::Parts;
 
+use std::ops::Range;
+
 use self::{filter::FilterBuilder, templates::Templates};
 use super::{codec::Deflater, snapshot::Columns};
 use crate::labels::{Entries, LabelSet, Literal};
@@ -46,6 +48,19 @@ impl Encoder {
 
     /// Appends the block of `entries`, which are in order of arrival and not empty, to `out`.
     pub(super) fn encode(&mut self, stream: u32, first_entry: u64, entries: &Entries, out: &mut Vec<u8>) -> Header {
+        self.encode_over(stream, first_entry..first_entry + entries.len() as u64, entries, out)
+    }
+
+    /// As [`Encoder::encode`], of entries that do not have all of the `numbers` that the block covers: at
+    /// most [`u32::MAX`] are missing.
+    pub(super) fn encode_over(
+        &mut self,
+        stream: u32,
+        numbers: Range<u64>,
+        entries: &Entries,
+        out: &mut Vec<u8>,
+    ) -> Header {
+        let missing = (numbers.end - numbers.start).saturating_sub(entries.len() as u64);
         let sorted = entries.sorted_by_time();
         let entries = sorted.as_ref().unwrap_or(entries);
         let (min_ns, max_ns) = entries.time_span_ns().unwrap_or_default();
@@ -82,7 +97,7 @@ impl Encoder {
             has_metadata_columns,
             stream,
             lines: length(entries.len()),
-            first_entry,
+            first_entry: numbers.start,
             min_ns,
             max_ns,
             text_bytes: length(entries.text().len()),
@@ -91,6 +106,7 @@ impl Encoder {
             metadata,
             text,
             side,
+            missing: u32::try_from(missing).expect("the writer joins no blocks that are further apart"),
         };
         out[start..start + HEADER_BYTES].copy_from_slice(&header.encode());
         header
@@ -161,7 +177,7 @@ pub(super) fn decode_where(
     entries.map(Some).ok_or("columns of different lengths")
 }
 
-fn part_of(block: &[u8], range: std::ops::Range<usize>) -> Result<&[u8], &'static str> {
+fn part_of(block: &[u8], range: Range<usize>) -> Result<&[u8], &'static str> {
     block.get(range).ok_or("shorter than its header says")
 }
 

@@ -5,14 +5,14 @@ use std::{
     ops::Range,
     path::PathBuf,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
 };
 
 use super::super::{
     block::{self, HEADER_BYTES, Header},
-    disk::{Disk, Open},
+    disk::{Disk, DiskFile, Open},
     error::Error,
     snapshot::Columns,
 };
@@ -22,7 +22,42 @@ use crate::labels::{Entries, Literal};
 #[derive(Debug)]
 pub(in crate::store) struct ChunkFile {
     pub(in crate::store) path: PathBuf,
-    pub(in crate::store) removed: AtomicBool,
+    /// Retention has removed it.
+    removed: AtomicBool,
+    /// The file itself, once another has taken its name: for those who still know where its blocks lie.
+    replaced: OnceLock<Box<dyn DiskFile>>,
+}
+
+impl ChunkFile {
+    pub(super) fn new(path: PathBuf) -> Arc<Self> {
+        Arc::new(Self { path, removed: AtomicBool::new(false), replaced: OnceLock::new() })
+    }
+
+    /// Called before the file is removed for good.
+    pub(super) fn set_removed(&self) {
+        self.removed.store(true, Ordering::Release);
+    }
+
+    /// Called before another file takes the name: whoever knows this one reads on as if nothing had happened.
+    pub(super) fn keep_open(&self, disk: &dyn Disk) -> Result<(), Error> {
+        let file = disk.open(&self.path, Open::Read).map_err(|source| Error::io("open", &self.path, source))?;
+        // A second try after a failed one finds it open already.
+        drop(self.replaced.set(file));
+        Ok(())
+    }
+
+    /// Reads with `read`, from the file as it was when its blocks were entered.
+    fn with<T>(&self, disk: &dyn Disk, read: impl FnOnce(&dyn DiskFile) -> Result<T, Error>) -> Result<T, Error> {
+        if let Some(file) = self.replaced.get() {
+            return read(&**file);
+        }
+        let opened = disk.open(&self.path, Open::Read);
+        // If it was replaced before it was opened, that is known by now.
+        if let Some(file) = self.replaced.get() {
+            return read(&**file);
+        }
+        read(&*opened.map_err(|source| Error::io("open", &self.path, source))?)
+    }
 }
 
 /// What is kept in memory of a block.
@@ -35,6 +70,7 @@ pub(in crate::store) struct BlockInfo {
     filter_end: u32,
     lines_start: u32,
     pub(in crate::store) lines: u32,
+    missing: u32,
     pub(in crate::store) text_bytes: u32,
     pub(in crate::store) first_entry: u64,
     pub(in crate::store) min_ns: i64,
@@ -42,9 +78,21 @@ pub(in crate::store) struct BlockInfo {
 }
 
 impl BlockInfo {
-    /// Numbers of its entries within the stream.
+    /// Numbers of its entries within the stream, and those that it covers without having an entry for.
     pub(in crate::store) fn entry_numbers(&self) -> Range<u64> {
-        self.first_entry..self.first_entry + u64::from(self.lines)
+        self.first_entry..self.first_entry + u64::from(self.lines) + u64::from(self.missing)
+    }
+
+    /// Every byte of the block, as it lies in the file.
+    pub(super) fn read_bytes(&self, disk: &dyn Disk) -> Result<Vec<u8>, Error> {
+        let mut bytes = vec![0; self.block_bytes as usize];
+        self.file.with(disk, |file| self.read_at(file, &mut bytes, 0))?;
+        Ok(bytes)
+    }
+
+    fn read_at(&self, file: &dyn DiskFile, bytes: &mut [u8], from: u32) -> Result<(), Error> {
+        file.read_exact_at(bytes, self.offset + u64::from(from))
+            .map_err(|source| Error::io("read", &self.file.path, source))
     }
 
     /// Reads, verifies and inflates the columns. `None` if the filter, or what is inflated, tells that no
@@ -67,13 +115,20 @@ impl BlockInfo {
         columns: Columns,
         required: &[Vec<Literal>],
     ) -> Result<Option<Entries>, Error> {
-        let path = &self.file.path;
-        let file = disk.open(path, Open::Read).map_err(|source| Error::io("open", path, source))?;
+        self.file.with(disk, |file| self.read_from(file, columns, required))
+    }
+
+    fn read_from(
+        &self,
+        file: &dyn DiskFile,
+        columns: Columns,
+        required: &[Vec<Literal>],
+    ) -> Result<Option<Entries>, Error> {
         let end = if columns.lines { self.block_bytes } else { self.lines_start };
         // With something to look for, the filter is read first: it may spare the rest.
         let first = if required.is_empty() { end } else { self.filter_end };
         let mut bytes = vec![0; first as usize];
-        file.read_exact_at(&mut bytes, self.offset).map_err(|source| Error::io("read", path, source))?;
+        self.read_at(file, &mut bytes, 0)?;
         let header = header_of(&bytes).map_err(|what| self.damaged(what))?;
         if header.first_entry != self.first_entry || header.block_bytes() != u64::from(self.block_bytes) {
             return Err(self.damaged("another block than was written here"));
@@ -83,9 +138,7 @@ impl BlockInfo {
                 return Ok(None);
             }
             bytes.resize(end as usize, 0);
-            let rest = &mut bytes[first as usize..];
-            file.read_exact_at(rest, self.offset + u64::from(first))
-                .map_err(|source| Error::io("read", path, source))?;
+            self.read_at(file, &mut bytes[first as usize..], first)?;
         }
         block::decode_where(&header, &bytes, columns, required).map_err(|what| self.damaged(what))
     }
@@ -100,7 +153,7 @@ fn header_of(block: &[u8]) -> Result<Header, &'static str> {
     Header::decode(header.ok_or("shorter than a header")?)
 }
 
-pub(in crate::store) fn info(file: &Arc<ChunkFile>, offset: u64, header: &Header) -> BlockInfo {
+pub(super) fn info(file: &Arc<ChunkFile>, offset: u64, header: &Header) -> BlockInfo {
     BlockInfo {
         file: Arc::clone(file),
         offset,
@@ -108,6 +161,7 @@ pub(in crate::store) fn info(file: &Arc<ChunkFile>, offset: u64, header: &Header
         filter_end: place(header.offsets()[1]),
         lines_start: place(header.offsets()[3]),
         lines: header.lines,
+        missing: header.missing,
         text_bytes: header.text_bytes,
         first_entry: header.first_entry,
         min_ns: header.min_ns,

@@ -1,43 +1,82 @@
 //! Chunk files: blocks behind each other, one file per stream and day; streams that fill less than
 //! a small block share the day's `mixed` file. Layout: docs/format.md, "Chunk file".
 //!
-//! Blocks are only appended and files only removed whole. Readers open a file for each read, so
-//! however many files there are, none is held open.
+//! Blocks are only appended and files only removed whole, or replaced by another that holds the same
+//! entries in fewer blocks (`rewrite`). Once nothing more is expected in a file, a footer closes it
+//! (`footer`); whatever is appended later cuts it off again.
 
 mod file;
+mod footer;
+mod rewrite;
 mod walk;
 
 pub(super) use file::{BlockInfo, ChunkFile};
+pub(super) use rewrite::{Doomed, Replaced, Rewrite};
 
 use std::{
     collections::{BTreeMap, HashMap},
     path::{Path, PathBuf},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::Arc,
+    time::{Duration, Instant},
 };
 
-use self::file::info;
+use self::{file::info, footer::FooterBuilder};
 use super::{
     block::Header,
     disk::{Disk, DiskFile, Open},
     error::Error,
 };
-use crate::labels::time;
+use crate::labels::{duration::nanoseconds, time};
 
 /// The first bytes of a chunk file; the byte before the last is the version.
 const FILE_MAGIC: [u8; 8] = *b"NRVCHK\x01\n";
 /// Blocks with fewer bytes of lines go to the day's mixed file, unless the stream has a file that day.
 const MIXED_BYTES_MAX: u32 = 64 << 10;
 
+/// How long after the end of its day, or the last block that was added, a file is closed: late lines
+/// come in bursts.
+const CLOSE_AFTER: Duration = Duration::from_hours(1);
+
+/// Day and file name of a chunk file.
+pub(super) type Key = (String, String);
+
 /// What the writer knows of a file.
 #[derive(Debug)]
 pub(super) struct FileState {
     pub(super) file: Arc<ChunkFile>,
-    pub(super) bytes: u64,
+    /// Where the last block ends.
+    pub(super) blocks_end: u64,
+    /// Length of the footer behind it; 0 without one.
+    pub(super) footer_bytes: u64,
     pub(super) entries: u64,
     pub(super) max_ns: i64,
+    /// Something in it is no block that can be read: it stays as it is.
+    pub(super) damaged: bool,
+    /// When a block was last added, if this process did.
+    pub(super) appended: Option<Instant>,
+}
+
+impl FileState {
+    fn new(file: Arc<ChunkFile>) -> Self {
+        Self {
+            file,
+            blocks_end: FILE_MAGIC.len() as u64,
+            footer_bytes: 0,
+            entries: 0,
+            max_ns: i64::MIN,
+            damaged: false,
+            appended: None,
+        }
+    }
+
+    /// Length of the file.
+    pub(super) fn bytes(&self) -> u64 {
+        self.blocks_end + self.footer_bytes
+    }
+
+    fn is_open(&self) -> bool {
+        self.footer_bytes == 0 && !self.damaged
+    }
 }
 
 /// A block that was written; `block` takes it into the stream's list.
@@ -53,9 +92,9 @@ pub(super) struct Chunks {
     disk: Arc<dyn Disk>,
     dir: PathBuf,
     /// By day and file name.
-    files: BTreeMap<(String, String), FileState>,
+    files: BTreeMap<Key, FileState>,
     /// Files with blocks that are not synced yet, and how long each was before them.
-    unsynced: HashMap<(String, String), (Box<dyn DiskFile>, u64)>,
+    unsynced: HashMap<Key, (Box<dyn DiskFile>, u64)>,
     pub(super) bytes_written: u64,
 }
 
@@ -71,28 +110,25 @@ impl Chunks {
             let (file, bytes) = self.open_for_append(&key, &path)?;
             self.unsynced.insert(key.clone(), (file, bytes));
         }
-        let state = self.files.entry(key.clone()).or_insert_with(|| FileState {
-            file: Arc::new(ChunkFile { path: path.clone(), removed: AtomicBool::new(false) }),
-            bytes: FILE_MAGIC.len() as u64,
-            entries: 0,
-            max_ns: i64::MIN,
-        });
+        let state = self.files.entry(key.clone()).or_insert_with(|| FileState::new(ChunkFile::new(path.clone())));
         let (file, _) = &self.unsynced[&key];
-        file.write_all_at(block, state.bytes).map_err(|source| Error::io("write", &path, source))?;
-        let written = Written { stream: header.stream, block: info(&state.file, state.bytes, header) };
+        file.write_all_at(block, state.blocks_end).map_err(|source| Error::io("write", &path, source))?;
+        let written = Written { stream: header.stream, block: info(&state.file, state.blocks_end, header) };
         self.bytes_written += block.len() as u64;
-        state.bytes += block.len() as u64;
+        state.blocks_end += block.len() as u64;
+        state.appended = Some(Instant::now());
         state.entries += u64::from(header.lines);
         state.max_ns = state.max_ns.max(header.max_ns);
         Ok(written)
     }
 
-    fn open_for_append(&self, key: &(String, String), path: &Path) -> Result<(Box<dyn DiskFile>, u64), Error> {
-        if let Some(state) = self.files.get(key) {
+    fn open_for_append(&mut self, key: &Key, path: &Path) -> Result<(Box<dyn DiskFile>, u64), Error> {
+        if let Some(state) = self.files.get_mut(key) {
             let file = self.disk.open(path, Open::Write).map_err(|source| Error::io("open", path, source))?;
-            // Remains of a block that could not be written must not follow a shorter one.
-            file.set_len(state.bytes).map_err(|source| Error::io("cut", path, source))?;
-            return Ok((file, state.bytes));
+            // A footer ends here, and remains of a block that could not be written must not follow a shorter one.
+            file.set_len(state.blocks_end).map_err(|source| Error::io("cut", path, source))?;
+            state.footer_bytes = 0;
+            return Ok((file, state.blocks_end));
         }
         let day_dir = self.dir.join(&key.0);
         self.disk.create_dir(&day_dir).map_err(|source| Error::io("create", &day_dir, source))?;
@@ -122,7 +158,7 @@ impl Chunks {
             if before == FILE_MAGIC.len() as u64 {
                 self.files.remove(&key);
             } else if let Some(state) = self.files.get_mut(&key) {
-                state.bytes = before;
+                state.blocks_end = before;
                 let lost = written.iter().filter(|written| Arc::ptr_eq(&written.block.file, &state.file));
                 state.entries -= lost.map(|written| u64::from(written.block.lines)).sum::<u64>();
             }
@@ -130,20 +166,71 @@ impl Chunks {
     }
 
     /// The files, in no particular order of time.
-    pub(super) fn files(&self) -> impl Iterator<Item = (&(String, String), &FileState)> {
+    pub(super) fn files(&self) -> impl Iterator<Item = (&Key, &FileState)> {
         self.files.iter()
     }
 
     /// Bytes of all files.
     pub(super) fn bytes(&self) -> u64 {
-        self.files.values().map(|state| state.bytes).sum()
+        self.files.values().map(FileState::bytes).sum()
+    }
+
+    /// Where the blocks of a file start and lie, as their headers say; `None` if one of them cannot be read.
+    pub(super) fn placed(&self, key: &Key) -> Result<Option<Vec<(u64, Header)>>, Error> {
+        let Some(state) = self.files.get(key) else { return Ok(None) };
+        let path = &state.file.path;
+        let file = self.disk.open(path, Open::Read).map_err(|source| Error::io("open", path, source))?;
+        let headers = walk::headers(&*file, FILE_MAGIC.len() as u64, state.blocks_end);
+        headers.map_err(|source| Error::io("read", path, source))
+    }
+
+    /// Closes a file: appends the footer with the headers of its blocks.
+    pub(super) fn close<'h>(&mut self, key: &Key, headers: impl Iterator<Item = &'h Header>) -> Result<(), Error> {
+        let Some(state) = self.files.get_mut(key) else { return Ok(()) };
+        let path = &state.file.path;
+        let mut footer = FooterBuilder::new();
+        headers.for_each(|header| footer.push(header));
+        let footer = footer.finish();
+        let file = self.disk.open(path, Open::Write).map_err(|source| Error::io("open", path, source))?;
+        let written = file
+            .set_len(state.blocks_end)
+            .and_then(|()| file.write_all_at(&footer, state.blocks_end))
+            .and_then(|()| file.sync());
+        written.map_err(|source| Error::io("write", path, source))?;
+        self.bytes_written += footer.len() as u64;
+        state.footer_bytes = footer.len() as u64;
+        Ok(())
+    }
+
+    /// Something in a file cannot be read: it is not closed.
+    pub(super) fn leave_open(&mut self, key: &Key) {
+        if let Some(state) = self.files.get_mut(key) {
+            state.damaged = true;
+        }
+    }
+
+    /// As if a long time had passed since the last block was added.
+    #[cfg(test)]
+    pub(super) fn let_time_pass(&mut self) {
+        self.files.values_mut().for_each(|state| state.appended = None);
+    }
+
+    /// The next file to close, and how long until then; heads of a day come at most `age` after it.
+    pub(super) fn next_to_close(&self, age: Duration, now_ns: i64) -> Option<(Duration, &Key)> {
+        let open = self.files.iter().filter(|(_, state)| state.is_open());
+        let due = open.map(|(key, state)| {
+            let day_over = until_closed(walk::end_of_day(&key.0), age, now_ns);
+            let quiet = state.appended.map(|at| CLOSE_AFTER.saturating_sub(at.elapsed()));
+            (day_over.max(quiet.unwrap_or_default()), key)
+        });
+        due.min()
     }
 
     /// Removes a file; its directory too if it was the last one there.
-    pub(super) fn remove(&mut self, key: &(String, String)) -> Result<(), Error> {
+    pub(super) fn remove(&mut self, key: &Key) -> Result<(), Error> {
         let Some(state) = self.files.get(key) else { return Ok(()) };
         let path = state.file.path.clone();
-        state.file.removed.store(true, Ordering::Release);
+        state.file.set_removed();
         match self.disk.remove(&path) {
             Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
                 return Err(Error::io("remove", path, source));
@@ -152,10 +239,18 @@ impl Chunks {
         }
         self.files.remove(key);
         let day_dir = self.dir.join(&key.0);
-        if !self.files.keys().any(|other| other.0 == key.0) {
+        let first_of_day = (key.0.clone(), String::new());
+        if self.files.range(first_of_day..).next().is_none_or(|(other, _)| other.0 != key.0) {
             // Left behind, an empty directory does no harm.
             drop(self.disk.remove_dir(&day_dir));
         }
         self.disk.sync_dir(&self.dir).map_err(|source| Error::io("sync", &self.dir, source))
     }
+}
+
+/// How long until a file is closed to which nothing is added any more, given a time of its day.
+pub(super) fn until_closed(day_ns: i64, age: Duration, now_ns: i64) -> Duration {
+    let day_end_ns = walk::end_of_day(&time::utc_day(day_ns));
+    let due_ns = day_end_ns.saturating_add(nanoseconds(age + CLOSE_AFTER));
+    Duration::from_nanos(u64::try_from(due_ns.saturating_sub(now_ns)).unwrap_or(0))
 }

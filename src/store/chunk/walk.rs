@@ -4,7 +4,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     path::{Path, PathBuf},
-    sync::{Arc, atomic::AtomicBool},
+    sync::Arc,
 };
 
 use super::super::{
@@ -12,7 +12,7 @@ use super::super::{
     disk::{Disk, DiskFile, Open},
     error::Error,
 };
-use super::{ChunkFile, Chunks, FILE_MAGIC, FileState, Written, file::info};
+use super::{ChunkFile, Chunks, FILE_MAGIC, FileState, Key, Written, file::info, footer, rewrite};
 use crate::labels::time;
 
 /// What opening found.
@@ -53,6 +53,10 @@ impl Chunks {
             }
             for name in disk.list(&day_dir).map_err(|source| Error::io("list", &day_dir, source))? {
                 let path = day_dir.join(&name.name);
+                if !name.is_dir && name.name.ends_with(rewrite::UNFINISHED) {
+                    disk.remove(&path).map_err(|source| Error::io("remove", &path, source))?;
+                    continue;
+                }
                 if name.is_dir || Path::new(&name.name).extension().is_none_or(|extension| extension != "chunk") {
                     opened.findings.push(format!("{} is no chunk file; left alone", path.display()));
                     continue;
@@ -66,63 +70,80 @@ impl Chunks {
 
 impl Opened {
     /// Takes in the blocks of one file.
-    fn walk(&mut self, key: (String, String), path: PathBuf, in_log: &dyn Fn(&Header) -> bool) -> Result<(), Error> {
+    fn walk(&mut self, key: Key, path: PathBuf, in_log: &dyn Fn(&Header) -> bool) -> Result<(), Error> {
         let disk = Arc::clone(&self.chunks.disk);
         let file = disk.open(&path, Open::Write).map_err(|source| Error::io("open", &path, source))?;
-        let len = file.len().map_err(|source| Error::io("read", &path, source))?;
+        let unreadable = |source| Error::io("read", &path, source);
+        let len = file.len().map_err(unreadable)?;
         let start = check_magic(&*file, &path, len)?;
-        let chunk = Arc::new(ChunkFile { path, removed: AtomicBool::new(false) });
-        let mut state = FileState { file: Arc::clone(&chunk), bytes: start, entries: 0, max_ns: i64::MIN };
+        let mut state = FileState::new(ChunkFile::new(path.clone()));
+        if let Some(footer) = footer::read(&*file, start, len).map_err(unreadable)? {
+            // Blocks were durable before the footer was written: none of them is the remains of an append.
+            let mut at = start;
+            for header in &footer.headers {
+                self.take(&mut state, at, header);
+                at += header.block_bytes();
+            }
+            state.footer_bytes = len.saturating_sub(footer.start);
+            self.chunks.files.insert(key, state);
+            return Ok(());
+        }
         let mut at = start;
         while at < len {
-            let header = match look(&*file, at, len) {
-                Ok(Place::Block(header)) => header,
-                Ok(Place::Later) => {
+            let header = match look(&*file, at, len).map_err(unreadable)? {
+                Place::Block(header) => header,
+                Place::Later => {
                     let what = format!("a newer narvi wrote the block at byte {at}; start that one");
-                    return Err(Error::Format { path: chunk.path.clone(), what });
+                    return Err(Error::Format { path, what });
                 }
-                Ok(Place::Broken { what, torn }) => {
-                    let next = next_sealed(&*file, at + 1, len);
-                    let next = next.map_err(|source| Error::io("read", &chunk.path, source))?;
-                    if torn && next.is_none() {
+                Place::Broken { what, torn } => {
+                    let next = next_sealed(&*file, at + 1, len).map_err(unreadable)?;
+                    let footer = next.is_none() && footer::remains_at(&*file, at, len).map_err(unreadable)?;
+                    if footer || (torn && next.is_none()) {
                         break;
                     }
-                    self.damage(&Error::Damaged { path: chunk.path.clone(), offset: at, what });
+                    self.damage(&Error::Damaged { path: path.clone(), offset: at, what });
                     at = next.unwrap_or(len);
+                    state.damaged = true;
                     if !torn {
-                        state.bytes = at;
+                        state.blocks_end = at;
                         // No header says how new the entries are: they count for all of their day.
                         state.max_ns = state.max_ns.max(end_of_day(&key.0));
                     }
                     continue;
                 }
-                Err(source) => return Err(Error::io("read", &chunk.path, source)),
             };
             let end = at + header.block_bytes();
             if in_log(&header) && !is_whole(&*file, at, &header) {
                 if end == len {
                     break;
                 }
-                self.damage(&Error::Damaged { path: chunk.path.clone(), offset: at, what: "not written completely" });
+                self.damage(&Error::Damaged { path: path.clone(), offset: at, what: "not written completely" });
+                state.damaged = true;
+                state.blocks_end = end;
             } else {
-                self.blocks.push(Written { stream: header.stream, block: info(&chunk, at, &header) });
-                state.entries += u64::from(header.lines);
-                state.max_ns = state.max_ns.max(header.max_ns);
+                self.take(&mut state, at, &header);
             }
             at = end;
-            state.bytes = end;
         }
-        if state.bytes < len {
+        if state.blocks_end < len {
             self.findings.push(format!(
-                "{} bytes at the end of {} are no complete block and were cut off",
-                len - state.bytes,
-                chunk.path.display()
+                "{} bytes at the end of {} are no complete block or footer and were cut off",
+                len - state.blocks_end,
+                path.display()
             ));
-            file.set_len(state.bytes).map_err(|source| Error::io("cut", &chunk.path, source))?;
-            file.sync().map_err(|source| Error::io("sync", &chunk.path, source))?;
+            file.set_len(state.blocks_end).map_err(|source| Error::io("cut", &path, source))?;
+            file.sync().map_err(|source| Error::io("sync", &path, source))?;
         }
         self.chunks.files.insert(key, state);
         Ok(())
+    }
+
+    fn take(&mut self, state: &mut FileState, at: u64, header: &Header) {
+        self.blocks.push(Written { stream: header.stream, block: info(&state.file, at, header) });
+        state.entries += u64::from(header.lines);
+        state.max_ns = state.max_ns.max(header.max_ns);
+        state.blocks_end = at + header.block_bytes();
     }
 
     fn damage(&mut self, error: &Error) {
@@ -146,6 +167,18 @@ fn check_magic(file: &dyn DiskFile, path: &Path, len: u64) -> Result<u64, Error>
         return Err(Error::Format { path: path.into(), what });
     }
     Ok(start)
+}
+
+/// The headers of the blocks from `start` to `end`, and where each lies; `None` if one cannot be read.
+pub(super) fn headers(file: &dyn DiskFile, start: u64, end: u64) -> std::io::Result<Option<Vec<(u64, Header)>>> {
+    let mut headers = Vec::new();
+    let mut at = start;
+    while at < end {
+        let Place::Block(header) = look(file, at, end)? else { return Ok(None) };
+        headers.push((at, header));
+        at += header.block_bytes();
+    }
+    Ok(Some(headers))
 }
 
 /// What stands where a block should start.
@@ -221,6 +254,6 @@ fn is_whole(file: &dyn DiskFile, at: u64, header: &Header) -> bool {
     file.read_exact_at(&mut bytes, at).is_ok() && block::is_whole(header, &bytes)
 }
 /// The last nanosecond of the day that a directory is named after.
-fn end_of_day(day: &str) -> i64 {
+pub(super) fn end_of_day(day: &str) -> i64 {
     time::parse_rfc3339(&format!("{day}T23:59:59.999999999Z")).unwrap_or(i64::MAX)
 }

@@ -9,7 +9,7 @@ mod frame;
 mod record;
 mod replay;
 
-pub(super) use record::{Record, put_entries};
+pub(super) use record::{Record, put_entries, put_gone};
 pub(super) use replay::{Replay, replay};
 
 use std::{

@@ -11,6 +11,7 @@ const ENTRIES: u8 = 1;
 const POSITION: u8 = 2;
 const POSITION_FORGOTTEN: u8 = 3;
 const POSITIONS_COMPLETE: u8 = 4;
+const GONE: u8 = 5;
 
 /// One record of a commit.
 #[derive(Debug)]
@@ -23,6 +24,9 @@ pub(in crate::store) enum Record<'a> {
     PositionForgotten { key: &'a [u8] },
     /// All positions follow; those of earlier commits no longer count.
     PositionsComplete,
+    /// Entries of a stream with numbers below `end` are not needed from the log: they are in blocks, or
+    /// were deleted from them.
+    Gone { stream: u32, end: u64 },
 }
 
 /// Appends the record of the entries `range`.
@@ -49,6 +53,13 @@ pub(in crate::store) fn put_entries(
         put_u64(out, entries.set_of()[at].into());
         put_bytes(out, entries.line(at));
     }
+}
+
+/// Appends the record that the entries of a stream below a number are not needed from the log.
+pub(in crate::store) fn put_gone(out: &mut Vec<u8>, stream: u32, end: u64) {
+    out.push(GONE);
+    put_u64(out, stream.into());
+    put_u64(out, end);
 }
 
 /// Appends the record of a position, or of its end.
@@ -87,6 +98,7 @@ pub(in crate::store) fn take<'a>(reader: &mut Reader<'a>) -> Result<Option<Recor
         POSITION => Record::Position { key: reader.bytes()?, value: reader.bytes()? },
         POSITION_FORGOTTEN => Record::PositionForgotten { key: reader.bytes()? },
         POSITIONS_COMPLETE => Record::PositionsComplete,
+        GONE => Record::Gone { stream: reader.u32()?, end: reader.u64()? },
         _ => return Err(Malformed("record of a later version")),
     }))
 }
@@ -109,6 +121,7 @@ mod tests {
         put_positions_complete(&mut bytes);
         put_position(&mut bytes, b"key", Some(b"value"));
         put_position(&mut bytes, b"key", None);
+        put_gone(&mut bytes, 3, 1 << 40);
 
         let mut reader = Reader::new(&bytes);
         let Some(Record::Entries { stream: 7, first_entry: 100, entries: back }) = take(&mut reader).unwrap() else {
@@ -121,6 +134,7 @@ mod tests {
         assert!(matches!(take(&mut reader).unwrap(), Some(Record::PositionsComplete)));
         assert!(matches!(take(&mut reader).unwrap(), Some(Record::Position { key: b"key", value: b"value" })));
         assert!(matches!(take(&mut reader).unwrap(), Some(Record::PositionForgotten { key: b"key" })));
+        assert!(matches!(take(&mut reader).unwrap(), Some(Record::Gone { stream: 3, end: 0x100_0000_0000 })));
         assert!(take(&mut reader).unwrap().is_none());
         for cut in 1..first_end {
             assert!(take(&mut Reader::new(&bytes[..cut])).is_err(), "cut at {cut}");

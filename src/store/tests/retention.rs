@@ -1,0 +1,109 @@
+//! What is removed, and what is not.
+
+use super::*;
+
+const DAY_NS: i64 = 86_400_000_000_000;
+
+#[test]
+fn retention_removes_the_oldest_files_whole() {
+    let dir = TempDir::new();
+    let day_ns = 86_400_000_000_000;
+    let store = Store::open(options(dir.path())).unwrap();
+    let mut random = Random(5);
+    for day in 0..4 {
+        let mut noise = || (0..400).map(|_| random.below(u64::from(u32::MAX)).to_string()).collect::<String>();
+        push(&store, "a", (0..100).map(|n| (day * day_ns + n, format!("{day} {}", noise())))).unwrap();
+        store.flush().unwrap();
+    }
+    let stats = store.stats();
+    drop(store);
+    let limit = Some(stats.chunk_bytes * 3 / 5 + stats.wal_segments * crate::store::wal::SEGMENT_BYTES);
+    let store = Store::open(Options { retention_size: limit, ..options(dir.path()) }).unwrap();
+    while store.stats().retention_files_dropped == 0 {
+        std::thread::yield_now();
+    }
+    let kept = read(&store, "a");
+    assert!(kept.len() < 400 && kept.len().is_multiple_of(100), "whole days: {}", kept.len());
+    assert_eq!(kept.last().unwrap().1.as_bytes()[0], b'3', "the newest is kept");
+}
+
+/// Nobody knows how old the entries behind a damaged header are, so the file gets the age of its day.
+#[test]
+fn a_file_of_damage_alone_is_not_removed_before_its_time() {
+    let (dir, disk) = (TempDir::new(), MemDisk::default());
+    let store = open(&disk, &dir).unwrap();
+    push(&store, "a", [(crate::store::now_ns(), "today".to_owned())]).unwrap();
+    store.flush().unwrap();
+    drop(store);
+    let chunk = disk.paths().into_iter().find(|path| path.ends_with("mixed.chunk")).unwrap();
+    disk.edit(&chunk, |bytes| bytes[8] ^= 1);
+    let keep_a_day = Options { retention: Some(Duration::from_hours(24)), ..options(dir.path()) };
+    let lock = DirLock::take(dir.path()).unwrap();
+    let store = Store::open_on(Arc::new(disk.clone()), keep_a_day, lock).unwrap();
+    // The writer has looked once it has a time to look again.
+    while crate::store::lock(&store.0.shared.state).retention_at.is_some_and(|at| at <= std::time::Instant::now()) {
+        std::thread::yield_now();
+    }
+    assert!(disk.paths().contains(&chunk));
+    assert_eq!(store.stats().retention_files_dropped, 0);
+}
+
+/// 200 lines of a day that hardly compress.
+fn noisy_day(random: &mut Random, day: i64) -> Vec<(i64, String)> {
+    let mut noise = || (0..40).map(|_| random.below(u64::from(u32::MAX)).to_string()).collect::<String>();
+    (0..200).map(|n| (day * DAY_NS + n, format!("{day} {}", noise()))).collect()
+}
+
+/// With no limit that says what has to go, a full disk takes the oldest files, one for each try, and
+/// never the newest.
+#[test]
+fn a_full_disk_makes_room_by_itself() {
+    let (dir, disk) = (TempDir::new(), MemDisk::default());
+    let store = open(&disk, &dir).unwrap();
+    let mut random = Random(7);
+    let mut day = |day| noisy_day(&mut random, day);
+    for n in 0..4 {
+        push(&store, "a", day(n)).unwrap();
+        store.flush().unwrap();
+    }
+    let file_bytes = store.stats().chunk_bytes / 4;
+    let chunk_files = || crate::store::lock(&store.0.shared.chunks).files().count();
+    let chunks = dir.path().join("chunks");
+    disk.set_quota(&chunks, file_bytes * 9 / 2);
+    for n in 4..8 {
+        push(&store, "a", day(n)).unwrap();
+        while store.flush().is_err() {
+            lock_and_retry_now(&store);
+        }
+        assert_eq!(store.stats().fault, None);
+        let kept = read(&store, "a");
+        assert_eq!(kept.len() % 200, 0, "whole days");
+        assert!(kept.len() >= 600, "no more than needed was removed: {}", kept.len());
+        let days = kept.iter().map(|(ns, _)| ns / DAY_NS).collect::<std::collections::BTreeSet<_>>();
+        assert!(days.into_iter().rev().eq((0..=n).rev().take(kept.len() / 200)), "the oldest went");
+    }
+    let dropped = store.stats().retention_files_dropped;
+    assert!((4..=5).contains(&dropped), "{dropped}");
+    assert_eq!(store.stats().retention_entries_dropped, dropped * 200);
+
+    // What does not fit even then takes everything but the newest.
+    disk.set_quota(&chunks, 0);
+    push(&store, "a", day(8)).unwrap();
+    while chunk_files() > 1 {
+        drop(store.flush());
+        lock_and_retry_now(&store);
+    }
+    for _ in 0..20 {
+        drop(store.flush());
+        lock_and_retry_now(&store);
+    }
+    assert_eq!(chunk_files(), 1);
+    let kept = read(&store, "a");
+    assert_eq!(kept.len(), 400, "the newest file, and what could not be sealed");
+    assert!(kept.iter().all(|(ns, _)| ns / DAY_NS >= 7));
+    disk.set_quota(&chunks, u64::MAX);
+    while store.flush().is_err() {
+        lock_and_retry_now(&store);
+    }
+    assert_eq!(read(&store, "a").len(), 400);
+}
