@@ -4,7 +4,7 @@
 
 use std::{
     collections::HashSet,
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
 };
 
@@ -23,15 +23,35 @@ use crate::labels::duration::nanoseconds;
 pub(super) const RETENTION_INTERVAL: Duration = Duration::from_mins(1);
 
 impl Shared {
-    /// Removes the files that retention says, and finds out when to look again.
-    pub(super) fn retain(&self) -> Result<(), Error> {
+    /// Removes old files if `bytes` more would leave less of the disk free than configured.
+    pub(super) fn make_room(&self, bytes: u64) -> Result<(), Error> {
+        let Some(min) = self.options.free_disk_min else { return Ok(()) };
+        match self.disk.space(&self.options.path) {
+            Ok(space) if space.free < min.bytes_of(space.total).saturating_add(bytes) => self.retain(bytes),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the store is larger than it may be.
+    pub(super) fn is_too_large(&self) -> bool {
+        let chunk_bytes = self.chunk_bytes.load(Ordering::Relaxed);
+        self.options.retention_size.is_some_and(|max| chunk_bytes + self.other_bytes() > max)
+    }
+
+    /// What the store occupies beside the chunk files.
+    fn other_bytes(&self) -> u64 {
+        let log = lock(&self.log);
+        log.wal.segments() as u64 * SEGMENT_BYTES + log.labels.bytes()
+    }
+
+    /// Removes the files that retention says, given that `bytes` are about to be written, and finds out when
+    /// to look again.
+    pub(super) fn retain(&self, bytes: u64) -> Result<(), Error> {
         let mut chunks = lock(&self.chunks);
-        let other_bytes = {
-            let log = lock(&self.log);
-            log.wal.segments() as u64 * SEGMENT_BYTES + log.labels.bytes()
-        };
+        let other_bytes = self.other_bytes();
         let now_ns = now_ns();
         let space = self.disk.space(&self.options.path).ok();
+        let space = space.map(|space| Space { free: space.free.saturating_sub(bytes), ..space });
         // One file for each write that failed: a file system may take its time to give the space back.
         let disk_full = lock(&self.state).fault.as_ref().is_some_and(|fault| fault.disk_full);
         let due = due(&self.options, &chunks, other_bytes, space, disk_full, now_ns);

@@ -106,6 +106,8 @@ enum Why {
 /// Heads that are being sealed.
 struct Chosen {
     numbers: Vec<u32>,
+    /// Bytes of their lines.
+    text_bytes: usize,
     /// Others of the kind are left.
     more: bool,
 }
@@ -118,7 +120,7 @@ impl Shared {
             let done = match due {
                 Due::Commit => self.commit(),
                 Due::Seal(why) => self.seal(why),
-                Due::Retention => self.retain(),
+                Due::Retention => self.retain(0),
                 Due::Tidy => {
                     self.tidy();
                     continue;
@@ -299,9 +301,10 @@ impl Shared {
     fn seal(&self, why: Why) -> Result<(), Error> {
         // Whoever asks later may have appended what is not chosen now.
         let flushes_asked = lock(&self.state).flushes_asked;
-        let Chosen { numbers, more } = self.choose(why);
+        let Chosen { numbers, text_bytes, more } = self.choose(why);
         if !numbers.is_empty() {
-            let done = self.commit().and_then(|()| self.write_blocks(&numbers));
+            let room = || self.make_room(text_bytes as u64);
+            let done = self.commit().and_then(|()| room()).and_then(|()| self.write_blocks(&numbers));
             self.take_blocks(&numbers, done)?;
         }
         if why == Why::Flush && !more {
@@ -342,7 +345,9 @@ impl Shared {
         if let Err(error) = lock(&self.log).wal.release(oldest) {
             log::warn!("{error}; the log keeps a segment longer than it needs");
         }
-        lock(&self.state).retention_at.get_or_insert(now + RETENTION_INTERVAL);
+        let retention_at = now + if self.is_too_large() { Duration::ZERO } else { RETENTION_INTERVAL };
+        let mut state = lock(&self.state);
+        state.retention_at = Some(state.retention_at.map_or(retention_at, |known| known.min(retention_at)));
         Ok(())
     }
 
@@ -379,7 +384,7 @@ impl Shared {
         if why == Why::Full {
             state.full.clone_from(&left);
         }
-        Chosen { numbers, more: !left.is_empty() }
+        Chosen { numbers, text_bytes, more: !left.is_empty() }
     }
 
     fn write_blocks(&self, numbers: &[u32]) -> Result<Vec<Written>, Error> {

@@ -1,6 +1,7 @@
 //! What is removed, and what is not.
 
 use super::*;
+use crate::store::FreeDisk;
 
 const DAY_NS: i64 = 86_400_000_000_000;
 
@@ -52,6 +53,25 @@ fn a_file_of_damage_alone_is_not_removed_before_its_time() {
 fn noisy_day(random: &mut Random, day: i64) -> Vec<(i64, String)> {
     let mut noise = || (0..40).map(|_| random.below(u64::from(u32::MAX)).to_string()).collect::<String>();
     (0..200).map(|n| (day * DAY_NS + n, format!("{day} {}", noise()))).collect()
+}
+
+/// What has to stay free is made free before a block is written, not after a write has failed.
+#[test]
+fn the_disk_never_gets_fuller_than_configured() {
+    let (dir, disk) = (TempDir::new(), MemDisk::default());
+    let mut random = Random(3);
+    let text_bytes: u64 = noisy_day(&mut random, 1).iter().map(|(_, line)| line.len() as u64 + 1).sum();
+    disk.set_quota(&dir.path().join("chunks"), text_bytes * 6);
+    let keep_free = Options { free_disk_min: Some(FreeDisk::Bytes(text_bytes * 2)), ..options(dir.path()) };
+    let store = Store::open_on(Arc::new(disk.clone()), keep_free, DirLock::take(dir.path()).unwrap()).unwrap();
+    for day in 0..12 {
+        push(&store, "a", noisy_day(&mut random, day)).unwrap();
+        store.flush().unwrap();
+        assert!(store.stats().chunk_bytes <= text_bytes * 4, "day {day}: {:?}", store.stats());
+    }
+    let kept = read(&store, "a");
+    assert!(kept.len() >= 600 && kept.len().is_multiple_of(200), "{} lines", kept.len());
+    assert!(kept.iter().all(|(ns, _)| ns / DAY_NS >= 12 - kept.len() as i64 / 200), "the oldest went");
 }
 
 /// With no limit that says what has to go, a full disk takes the oldest files, one for each try, and
