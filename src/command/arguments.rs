@@ -8,6 +8,7 @@ pub(crate) enum Command {
     Serve { config: Option<PathBuf> },
     Check { config: Option<PathBuf> },
     Inspect { dir: PathBuf, json: bool },
+    HashPassword,
     Version,
     Help,
 }
@@ -23,6 +24,8 @@ pub(crate) enum Error {
     Twice,
     /// "inspect needs one directory, that of the store"
     NoDirectory,
+    /// "hash-password takes no arguments: it reads the password from standard input"
+    PasswordShown,
 }
 
 impl fmt::Display for Error {
@@ -32,6 +35,9 @@ impl fmt::Display for Error {
             Self::Unknown { argument, hint } => write!(f, "unknown argument `{argument}`; {hint}"),
             Self::NoFile => f.write_str("--config needs a FILE"),
             Self::Twice => f.write_str("--config is given twice"),
+            Self::PasswordShown => {
+                f.write_str("hash-password takes no arguments: it reads the password from standard input")
+            }
             Self::NoDirectory => f.write_str("inspect needs one directory, that of the store"),
         }
     }
@@ -45,6 +51,9 @@ pub(crate) fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command
     let mut arguments = arguments.peekable();
     if arguments.next_if(|argument| argument == "inspect").is_some() {
         return inspect(arguments);
+    }
+    if arguments.next_if(|argument| argument == "hash-password").is_some() {
+        return hash_password(arguments);
     }
     let is_check = arguments.next_if(|argument| argument == "check").is_some();
     let mut config = None;
@@ -80,6 +89,15 @@ fn inspect(arguments: impl Iterator<Item = OsString>) -> Result<Command, Error> 
         }
     }
     Ok(Command::Inspect { dir: dir.ok_or(Error::NoDirectory)?, json })
+}
+
+/// What follows `hash-password`. A password is no argument: other users see those in the list of processes.
+fn hash_password(mut arguments: impl Iterator<Item = OsString>) -> Result<Command, Error> {
+    match arguments.next() {
+        None => Ok(Command::HashPassword),
+        Some(argument) if argument == "--help" || argument == "-h" => Ok(Command::Help),
+        Some(_) => Err(Error::PasswordShown),
+    }
 }
 
 /// Promtail's and Loki's spellings get the new one as hint.
@@ -120,6 +138,9 @@ mod tests {
             (vec!["inspect"], Err(Error::NoDirectory)),
             (vec!["inspect", "d", "e"], Err(Error::NoDirectory)),
             (vec!["inspect", "--all", "d"], unknown("--all", "")),
+            (vec!["hash-password"], Ok(Command::HashPassword)),
+            (vec!["hash-password", "--help"], Ok(Command::Help)),
+            (vec!["hash-password", "secret"], Err(Error::PasswordShown)),
             (vec!["--config"], Err(Error::NoFile)),
             (vec!["--config="], Err(Error::NoFile)),
             (vec!["--config", "a", "--config=b"], Err(Error::Twice)),

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod check;
+mod hash_password;
 mod inspect;
 mod logging;
 mod numbers;
@@ -29,6 +30,7 @@ Usage:
   narvi [--config FILE]         serve until SIGTERM; SIGHUP reads the jobs anew
   narvi check [--config FILE]   look for mistakes in the configuration
   narvi inspect [--json] DIR    verify a store that is not running
+  narvi hash-password           read a password, print its hash for [[server.users]]
   narvi --version
   narvi --help
 
@@ -43,6 +45,7 @@ pub(crate) fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Ok(Command::Help) => print(HELP),
         Ok(Command::Version) => print(concat!("narvi ", env!("CARGO_PKG_VERSION"), "\n")),
         Ok(Command::Inspect { dir, json }) => inspect::run(&dir, json),
+        Ok(Command::HashPassword) => hash_password::run(),
         Ok(Command::Check { config }) => check::check(config.as_deref(), &Environment::of_process()),
         Ok(Command::Serve { config }) => match Config::load(config.as_deref(), &Environment::of_process()) {
             Ok(config) => serve::serve(config),

@@ -124,10 +124,12 @@ impl Running {
     }
 }
 
-/// The text of `GET /config`: the file as it was read, or every default.
+/// The text of `GET /config`: the file as it was read, without secrets, or every default.
 fn page(config: &Config) -> String {
-    let file = config.file.as_deref().and_then(|file| std::fs::read_to_string(file).ok());
-    file.unwrap_or_else(|| include_str!("../../config.example.toml").to_owned())
+    match &config.file {
+        Some(_) => config.shown.clone(),
+        None => include_str!("../../config.example.toml").to_owned(),
+    }
 }
 
 /// What Grafana is given; an address that stands for all is reached as this host.

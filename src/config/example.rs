@@ -32,13 +32,29 @@ const TAIL: &str = "
 /// The text that the file must have.
 fn generate() -> String {
     let mut text = HEAD.to_owned();
-    for (section, (header, keys)) in SECTIONS.iter().zip(KEYS_OF) {
-        assert_eq!(header.trim_matches(['[', ']']), section.name);
-        writeln!(text, "\n# {}\n{header}", section.why).unwrap();
+    let mut sections = SECTIONS.iter();
+    for (header, keys) in KEYS_OF {
+        let name = header.trim_matches(['[', ']']);
+        // A list that is empty by default is shown as what would stand in it.
+        let is_list = name.contains('.');
+        if is_list {
+            writeln!(text, "#\n#     {header}").unwrap();
+        } else {
+            let section = sections.next().unwrap();
+            assert_eq!(name, section.name);
+            writeln!(text, "\n# {}\n{header}", section.why).unwrap();
+        }
         for key in *keys {
             // A key without default that the section cannot do without is what the default job has.
             let is_default_job = *header == "[[scrape_configs]]" && key.default.is_none();
-            let line = format!("{}{} = {}", if is_default_job { "" } else { "# " }, key.name, key.shown);
+            let mark = if is_default_job {
+                ""
+            } else if is_list {
+                "#     "
+            } else {
+                "# "
+            };
+            let line = format!("{mark}{} = {}", key.name, key.shown);
             let why = why(key);
             if line.len() < 100 {
                 writeln!(text, "{line:<WHY_COLUMN$} # {why}").unwrap();
@@ -76,7 +92,7 @@ fn read(text: &str) -> String {
     match Config::parse("config.example.toml", text, &environment) {
         Ok(config) => {
             assert!(config.warnings.is_empty(), "{}", config.warnings);
-            format!("{:#?}", Config { warnings: super::Report::default(), ..config })
+            format!("{:#?}", Config { warnings: super::Report::default(), shown: String::new(), ..config })
         }
         Err(error) => panic!("{error}"),
     }
@@ -104,7 +120,16 @@ fn the_example_has_every_key() {
     let text = uncommented(&generate());
     let table: toml::Table = text.parse().unwrap();
     for (header, keys) in KEYS_OF {
-        let section = match &table[header.trim_matches(['[', ']'])] {
+        let name = header.trim_matches(['[', ']']);
+        if name.contains('.') {
+            let (_, shown) = text.split_once(&format!("\n#     {header}\n")).unwrap();
+            let shown: String =
+                shown.lines().map_while(|line| line.strip_prefix("#     ")).flat_map(|line| [line, "\n"]).collect();
+            let shown: toml::Table = shown.parse().unwrap();
+            assert!(keys.iter().all(|key| shown.contains_key(key.name)), "{header}");
+            continue;
+        }
+        let section = match &table[name] {
             toml::Value::Array(list) => list[0].as_table(),
             value => value.as_table(),
         };

@@ -17,6 +17,7 @@ mod server;
 mod store;
 mod suggest;
 mod units;
+mod users;
 
 use std::{
     collections::HashSet,
@@ -63,6 +64,8 @@ pub struct Config {
     pub warnings: Report,
     /// The file; `None` if there is none and everything is as by default.
     pub file: Option<PathBuf>,
+    /// The text that was read, without secrets.
+    pub shown: String,
 }
 
 /// What `SIGHUP` changes in a running process.
@@ -121,6 +124,7 @@ impl Config {
         };
         let collect = section("collect", "in [collect]", collect::KEYS);
         let collect = collect::read(&collect, jobs, &limits.ingest, &store);
+        let shown = document.shown();
         let report = document.into_report(file);
         if report.has_errors() {
             return Err(Error::Invalid(report));
@@ -131,6 +135,7 @@ impl Config {
         Ok(Self {
             server: crate::server::Options {
                 listen: server.listen,
+                users: server.users,
                 http: server.http,
                 push_body_bytes_max: limits.push_body_bytes_max,
                 push_decompressed_bytes_max: limits.push_decompressed_bytes_max,
@@ -143,6 +148,7 @@ impl Config {
             log_level: server.log_level,
             warnings: report,
             file: None,
+            shown,
         })
     }
 
@@ -171,9 +177,10 @@ const SECTIONS: &[Key] = &[
     Key::shown("scrape_configs", Kind::Tables, "", "A job: which files, which labels"),
 ];
 
-/// The keys of each section, in the same order.
+/// The keys of each section, in the same order; those of a section within one follow it.
 const KEYS_OF: &[(&str, &[Key])] = &[
     ("[server]", server::KEYS),
+    ("[[server.users]]", users::KEYS),
     ("[store]", store::KEYS),
     ("[limits]", limits::KEYS),
     ("[collect]", collect::KEYS),

@@ -22,16 +22,34 @@ pub(super) struct Document<'d> {
     pub(super) source: &'d str,
     pub(super) environment: &'d Environment,
     problems: RefCell<Vec<Problem>>,
+    /// Parts of the source that nobody else is to see.
+    secrets: RefCell<Vec<Range<usize>>>,
 }
 
 impl<'d> Document<'d> {
     pub(super) fn new(source: &'d str, environment: &'d Environment) -> Self {
-        Self { source, environment, problems: RefCell::default() }
+        Self { source, environment, problems: RefCell::default(), secrets: RefCell::default() }
     }
 
     /// Records a problem.
     pub(super) fn report(&self, problem: Problem) {
         self.problems.borrow_mut().push(problem);
+    }
+
+    /// Records a part of the source that is shown to nobody.
+    pub(super) fn hide(&self, span: Range<usize>) {
+        self.secrets.borrow_mut().push(span);
+    }
+
+    /// The source with something else in place of its secrets.
+    pub(super) fn shown(&self) -> String {
+        let mut shown = self.source.to_owned();
+        let mut secrets = self.secrets.borrow().clone();
+        secrets.sort_by_key(|span| span.start);
+        for span in secrets.into_iter().rev() {
+            shown.replace_range(span, "\"<secret>\"");
+        }
+        shown
     }
 
     /// All problems, in order of the file.

@@ -8,17 +8,19 @@ use super::{
     keys::{Key, Kind, Zero, count, duration_up_to, size},
     report::Problem,
     section::{Section, Text},
+    users,
 };
-use crate::server::http;
+use crate::server::{access::User, http};
 
 pub(super) const KEYS: &[Key] = &[
     Key::new(
         "listen",
         Kind::Text,
         r#""127.0.0.1:3100""#,
-        "address and port; what is not loopback needs allow_anonymous",
+        "address and port; what is not loopback needs users or allow_anonymous",
     ),
     Key::new("allow_anonymous", Kind::Flag, "false", "let everybody who reaches the address read and write"),
+    Key::new("users", Kind::Tables, "[]", "who may ask and for what, see [[server.users]]; []: everybody"),
     Key::new("log_level", Kind::Choice(LOG_LEVELS), r#""info""#, "of Narvi's own messages on stderr"),
     Key::new("connections_max", count(1), "256", "served at once; on machines under 256 MB write 64"),
     Key::new("connections_reserve", count(0), "16", "beyond that get /ready, /metrics, and 503 for the rest"),
@@ -57,6 +59,7 @@ const LOG_LEVELS: &[&str] = &["error", "warn", "info", "debug", "trace"];
 /// What `[server]` holds.
 pub(super) struct Server {
     pub(super) listen: SocketAddr,
+    pub(super) users: Vec<User>,
     pub(super) log_level: LevelFilter,
     pub(super) http: http::Limits,
 }
@@ -65,17 +68,26 @@ pub(super) struct Server {
 pub(super) fn read(section: &Section<'_>) -> Server {
     let listen =
         section.parsed("listen", parse_listen).unwrap_or(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 3100));
+    let users = users::read(section);
     let allow_anonymous = section.flag("allow_anonymous");
     // A word that is not true or false is an error of its own.
     let is_refused = !allow_anonymous && section.value("allow_anonymous").is_none_or(|value| value.get_ref().is_bool());
-    if let Some(span) = section.span("listen").filter(|_| is_refused && !listen.ip().is_loopback()) {
+    let has_users = section.says("users");
+    if let Some(span) = section.span("listen").filter(|_| is_refused && !has_users && !listen.ip().is_loopback()) {
         let what = format!("others can reach {listen}, and everybody who does could read and write the logs");
         section.document.report(
-            Problem::error(span, what).hint("listen on 127.0.0.1, or write `allow_anonymous = true` if that is meant"),
+            Problem::error(span, what).hint(
+                "listen on 127.0.0.1, or add [[server.users]], or write `allow_anonymous = true` if that is meant",
+            ),
         );
+    }
+    if let Some(span) = section.span("allow_anonymous").filter(|_| allow_anonymous && has_users) {
+        let problem = Problem::error(span, "`allow_anonymous` would let everybody past the users");
+        section.document.report(problem.hint("delete it, or delete [[server.users]]"));
     }
     Server {
         listen,
+        users,
         log_level: match section.choice("log_level") {
             "error" => LevelFilter::Error,
             "warn" => LevelFilter::Warn,

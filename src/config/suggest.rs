@@ -19,6 +19,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("http_listen_port", "write `listen = \"127.0.0.1:3100\"`"),
     ("http_listen_address", "write `listen = \"127.0.0.1:3100\"`"),
     ("grpc_listen_port", "delete it: there is no gRPC here"),
+    ("password", "write `password_hash`, as `narvi hash-password` prints it, or `password_file`"),
     ("auth_enabled", "delete it: there is one tenant"),
     ("schema_config", "delete it: the store has one format"),
     ("storage_config", "write `path` in [store]"),
@@ -46,7 +47,6 @@ const NOT_IN_THIS_VERSION: &[&str] = &[
     "pipeline_stages",
     "relabel_configs",
     "syslog",
-    "users",
 ];
 
 /// Advice about an unknown name.

@@ -14,7 +14,9 @@ pub(super) const RETRY_AFTER: Duration = Duration::from_secs(1);
 pub(super) enum Error {
     /// A parameter or body that no repetition makes right.
     BadRequest(String),
-    /// A web page of another site asks through the user's browser.
+    /// Credentials are missing or wrong.
+    Unauthorized(String),
+    /// A user without the right, or a web page of another site that asks through the user's browser.
     Forbidden(String),
     /// "404 page not found" and a newline: Grafana looks for these words.
     NotFound,
@@ -45,6 +47,7 @@ impl Error {
     /// The status of the answer.
     pub(super) fn status(&self) -> u16 {
         match self {
+            Self::Unauthorized(_) => 401,
             Self::Forbidden(_) => 403,
             Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
@@ -71,6 +74,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::BadRequest(text)
+            | Self::Unauthorized(text)
             | Self::Forbidden(text)
             | Self::TooLarge(text)
             | Self::Unprocessable(text)

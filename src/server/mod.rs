@@ -5,6 +5,7 @@
 //! below and makes a `Reply`, whose body is written while it is sent. An error becomes a status in
 //! `error`, in one place.
 
+pub mod access;
 mod buildinfo;
 mod call;
 mod config;
@@ -60,6 +61,7 @@ pub use metrics::Metrics;
 pub use options::Options;
 
 use self::{
+    access::Gate,
     call::Call,
     error::Error,
     failures::Failures,
@@ -113,6 +115,7 @@ impl Server {
         let running: Arc<Running> = Arc::default();
         let http_limits = options.http.clone();
         let api = Api {
+            gate: Gate::new(&options.users),
             requests: Requests::default(),
             failures: Failures::default(),
             received: Received::default(),
@@ -159,6 +162,7 @@ struct Api {
     ingest_limits: ingest::Limits,
     sources: Sources,
     connections: Weak<Running>,
+    gate: Gate,
     requests: Requests,
     failures: Failures,
     received: Received,
@@ -217,12 +221,15 @@ impl Api {
     }
 
     fn answer(&self, route: &routes::Route, name: String, request: &mut Request<'_>) -> Result<Reply, Error> {
-        // An address that others reach was opened to them on purpose (`allow_anonymous`).
+        // An address that others reach was opened to them on purpose (`allow_anonymous`), or has users.
         if self.options.listen.ip().is_loopback() {
-            visitors::check(request)?;
+            visitors::check(request, self.gate.is_open())?;
         }
         if request.is_reserve() && !route.when_full {
             return Err(Error::Unavailable("too many connections (server.connections_max); try again".to_owned()));
+        }
+        if let Some(right) = route.right {
+            self.gate.check(request, right)?;
         }
         let params = Params::of(request, route.takes_form)?;
         let mut call = Call { request, params, name };

@@ -2,13 +2,15 @@
 
 use std::net::SocketAddr;
 
-use crate::server::http;
+use super::{access::User, http};
 
 /// Where to listen, and the bounds of what is taken in.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Options {
     /// Address and port; port 0 lets the system choose one.
     pub listen: SocketAddr,
+    /// Who may ask. None: everybody who reaches the address may ask for everything.
+    pub users: Vec<User>,
     /// Bounds of a connection.
     pub http: http::Limits,
     /// Bytes of one push as it was sent. `u64::MAX`: no limit.

@@ -17,6 +17,9 @@ use super::{
 /// Bodies below that are not worth compressing.
 const GZIP_BYTES_MIN: usize = 1024;
 
+/// How a client may say who it is (RFC 7617, RFC 6750).
+const CHALLENGES: [&str; 2] = [r#"Basic realm="narvi", charset="UTF-8""#, r#"Bearer realm="narvi""#];
+
 const JSON: &str = "application/json; charset=UTF-8";
 const TEXT: &str = "text/plain; charset=utf-8";
 
@@ -75,6 +78,12 @@ impl Reply {
             Error::MethodNotAllowed => Self { status: 405, ..Self::nothing() },
             error => Self::whole(error.status(), TEXT, error.to_string().into_bytes())
                 .with("X-Content-Type-Options", "nosniff"),
+        };
+        let reply = match error {
+            Error::Unauthorized(_) => {
+                CHALLENGES.iter().fold(reply, |reply, value| reply.with("WWW-Authenticate", value))
+            }
+            _ => reply,
         };
         match error.retry_after() {
             Some(wait) => reply.with_retry_after(wait),
@@ -163,6 +172,10 @@ mod tests {
         assert_eq!(body, b"later");
         for want in ["Content-Type: text/plain; charset=utf-8", "X-Content-Type-Options: nosniff", "Retry-After: 1"] {
             assert!(headers.contains(&want.to_owned()), "{want} in {headers:?}");
+        }
+        let (headers, _) = sent(Reply::error(&Error::Unauthorized("who?".to_owned())), false);
+        for challenge in CHALLENGES {
+            assert!(headers.contains(&format!("WWW-Authenticate: {challenge}")), "{headers:?}");
         }
         let (headers, _) = sent(Reply::error(&Error::bad("never")), false);
         assert!(!headers.iter().any(|header| header.starts_with("Retry-After")), "{headers:?}");

@@ -3,9 +3,9 @@
 use tiny_http::Method;
 
 use super::{
-    Api, buildinfo, call::Call, config, detected_fields, detected_labels, drilldown, error::Error, flush, format_query,
-    index_stats, index_volume, labels, legacy, log_level, metrics, otlp, params::percent_decoded, patterns, query,
-    query_range, ready, receive, reply::Reply, root, rules, series, tail,
+    Api, access::Right, buildinfo, call::Call, config, detected_fields, detected_labels, drilldown, error::Error,
+    flush, format_query, index_stats, index_volume, labels, legacy, log_level, metrics, otlp, params::percent_decoded,
+    patterns, query, query_range, ready, receive, reply::Reply, root, rules, series, tail,
 };
 
 use self::Endpoint::{Always, Checked};
@@ -28,6 +28,8 @@ pub(super) struct Route {
     pub(super) takes_form: bool,
     /// Whether it is answered while the server is full, so that its state stays visible.
     pub(super) when_full: bool,
+    /// What a user needs for it; `None`: it is answered to everybody.
+    pub(super) right: Option<Right>,
     pub(super) endpoint: Endpoint,
 }
 
@@ -50,37 +52,46 @@ const ROUTES: &[Route] = &[
     query("/loki/api/v1/detected_field/{name}/values", Checked(detected_fields::values)),
     query("/loki/api/v1/patterns", Checked(patterns::answer)),
     query("/loki/api/v1/format_query", Always(format_query::answer)),
-    plain("/loki/api/v1/tail", GET, Checked(tail::answer)),
-    plain("/loki/api/v1/push", POST, Checked(receive::answer)),
-    plain("/api/prom/push", POST, Checked(receive::answer)),
-    plain("/otlp/v1/logs", POST, Always(otlp::answer)),
+    read("/loki/api/v1/tail", Checked(tail::answer)),
+    push("/loki/api/v1/push", Checked(receive::answer)),
+    push("/api/prom/push", Checked(receive::answer)),
+    push("/otlp/v1/logs", Always(otlp::answer)),
     query("/api/prom/query", Checked(legacy::query)),
     query("/api/prom/label", Checked(legacy::names)),
     query("/api/prom/label/{name}/values", Checked(legacy::values)),
     query("/api/prom/series", Checked(series::answer)),
-    plain("/loki/api/v1/drilldown-limits", GET, Always(drilldown::answer)),
-    plain("/loki/api/v1/status/buildinfo", GET, Always(buildinfo::answer)),
-    plain("/prometheus/api/v1/rules", GET, Always(rules::rules)),
-    plain("/prometheus/api/v1/alerts", GET, Always(rules::alerts)),
-    plain("/", GET, Always(root::answer)),
-    when_full("/ready", Always(ready::answer)),
+    read("/loki/api/v1/drilldown-limits", Always(drilldown::answer)),
+    read("/loki/api/v1/status/buildinfo", Always(buildinfo::answer)),
+    read("/prometheus/api/v1/rules", Always(rules::rules)),
+    read("/prometheus/api/v1/alerts", Always(rules::alerts)),
+    read("/", Always(root::answer)),
+    Route { right: None, ..when_full("/ready", Always(ready::answer)) },
     when_full("/metrics", Always(metrics::answer)),
-    plain("/config", GET, Always(config::answer)),
-    plain("/flush", GET_POST, Checked(flush::answer)),
-    query("/log_level", Checked(log_level::answer)),
+    Route { methods: GET, ..admin("/config", Always(config::answer)) },
+    admin("/flush", Checked(flush::answer)),
+    Route { takes_form: true, ..admin("/log_level", Checked(log_level::answer)) },
 ];
+
+/// A route that shows something.
+const fn read(path: &'static str, endpoint: Endpoint) -> Route {
+    Route { path, methods: GET, takes_form: false, when_full: false, right: Some(Right::Read), endpoint }
+}
 
 /// A route that takes its parameters from the URL or, on POST, from a form.
 const fn query(path: &'static str, endpoint: Endpoint) -> Route {
-    Route { path, methods: GET_POST, takes_form: true, when_full: false, endpoint }
-}
-
-const fn plain(path: &'static str, methods: &'static [Method], endpoint: Endpoint) -> Route {
-    Route { path, methods, takes_form: false, when_full: false, endpoint }
+    Route { methods: GET_POST, takes_form: true, ..read(path, endpoint) }
 }
 
 const fn when_full(path: &'static str, endpoint: Endpoint) -> Route {
-    Route { path, methods: GET, takes_form: false, when_full: true, endpoint }
+    Route { when_full: true, ..read(path, endpoint) }
+}
+
+const fn push(path: &'static str, endpoint: Endpoint) -> Route {
+    Route { methods: POST, right: Some(Right::Write), ..read(path, endpoint) }
+}
+
+const fn admin(path: &'static str, endpoint: Endpoint) -> Route {
+    Route { methods: GET_POST, right: Some(Right::Admin), ..read(path, endpoint) }
 }
 
 /// Where a request leads.

@@ -1,6 +1,6 @@
-//! Who may ask while there are no credentials: everybody on this machine, but not every web page that
-//! its browser shows. A page reaches loopback by a name that its owner points at 127.0.0.1 (DNS
-//! rebinding), or by plain cross-site requests; this looks at what the browser says about the page.
+//! Everybody on this machine may ask, but not every web page that its browser shows. A page reaches
+//! loopback by a name that its owner points at 127.0.0.1 (DNS rebinding), or by plain cross-site
+//! requests; this looks at what the browser says about the page.
 
 use std::net::IpAddr;
 
@@ -21,13 +21,18 @@ struct Visit<'h> {
     is_browser: bool,
 }
 
-/// Refuses what a page of another site asks through a browser.
-pub(super) fn check(request: &Request<'_>) -> Result<(), Error> {
+/// Refuses what a page of another site asks through a browser. With credentials a name of the internet
+/// may lead here: a browser knows passwords for the name that it shows, and a proxy keeps that name.
+pub(super) fn check(request: &Request<'_>, is_anonymous: bool) -> Result<(), Error> {
+    let fetch_site = request.header("Sec-Fetch-Site");
+    if !is_anonymous {
+        return check_visit(Visit { fetch_site, ..Visit::default() });
+    }
     let user_agent = request.header("User-Agent").unwrap_or("");
     check_visit(Visit {
         host: request.header("Host"),
         origin: request.header("Origin"),
-        fetch_site: request.header("Sec-Fetch-Site"),
+        fetch_site,
         is_browser: user_agent.starts_with("Mozilla/") || request.header("Accept-Language").is_some(),
     })
 }

@@ -21,3 +21,4 @@ mod status;
 mod stop;
 mod support;
 mod tail;
+mod users;
