@@ -51,9 +51,49 @@ pub struct Categories {
 
 /// Groups hits that are in order. `streams` are the label sets that [`Hit::stream`] counts.
 pub(super) fn group(hits: Vec<Hit>, streams: &[Arc<LabelSet>], categorize: bool) -> Vec<ResultStream> {
-    let mut groups = Groups::default();
-    let mut stored = StoredGroups::default();
+    let mut grouping = Grouping::new(streams, categorize);
     for hit in hits {
+        let (group, entry) = grouping.place(hit);
+        grouping.groups.streams[group].entries.push(entry);
+    }
+    grouping.groups.sorted()
+}
+
+/// As [`group`], but in the order of the hits: only neighbours are put together.
+pub(super) fn group_neighbours(hits: Vec<Hit>, streams: &[Arc<LabelSet>], categorize: bool) -> Vec<ResultStream> {
+    let mut grouping = Grouping::new(streams, categorize);
+    let mut runs: Vec<ResultStream> = Vec::new();
+    let mut last = None;
+    for hit in hits {
+        let (group, entry) = grouping.place(hit);
+        if last != Some(group) {
+            last = Some(group);
+            runs.push(ResultStream { labels: grouping.groups.streams[group].labels.clone(), entries: Vec::new() });
+        }
+        if let Some(run) = runs.last_mut() {
+            run.entries.push(entry);
+        }
+    }
+    runs
+}
+
+/// Finds the group of each hit.
+struct Grouping<'s> {
+    streams: &'s [Arc<LabelSet>],
+    categorize: bool,
+    groups: Groups,
+    stored: StoredGroups,
+}
+
+impl<'s> Grouping<'s> {
+    fn new(streams: &'s [Arc<LabelSet>], categorize: bool) -> Self {
+        Self { streams, categorize, groups: Groups::default(), stored: StoredGroups::default() }
+    }
+
+    /// The number of a hit's group, and its entry.
+    fn place(&mut self, hit: Hit) -> (usize, ResultEntry) {
+        let Self { streams, categorize, groups, stored } = self;
+        let categorize = *categorize;
         let Hit { timestamp_ns, stream, line, labels, .. } = hit;
         let (group, categories) = match labels {
             HitLabels::Stored(metadata) => {
@@ -79,9 +119,8 @@ pub(super) fn group(hits: Vec<Hit>, streams: &[Arc<LabelSet>], categorize: bool)
                 }
             }
         };
-        groups.streams[group].entries.push(ResultEntry { timestamp_ns, line, categories });
+        (group, ResultEntry { timestamp_ns, line, categories })
     }
-    groups.sorted()
 }
 
 /// The groups so far, found by their labels.
@@ -178,6 +217,16 @@ mod tests {
         ];
         assert_eq!(shape(&answer), want);
         assert!(answer.iter().flat_map(|stream| &stream.entries).all(|entry| entry.categories.is_none()));
+    }
+
+    #[test]
+    fn neighbours_of_one_label_set_are_a_stream() {
+        let streams = [Arc::new(set(&[("app", "a")])), Arc::new(set(&[("app", "b")]))];
+        let (a, b) = (r#"{app="a"}"#.to_owned(), r#"{app="b"}"#.to_owned());
+        assert_eq!(shape(&group_neighbours(hits(), &streams, true)), [(b, vec![1]), (a, vec![2, 3, 4, 5])]);
+        let apart = group_neighbours(hits(), &streams, false);
+        assert_eq!(shape(&apart).into_iter().flat_map(|(_, times)| times).collect::<Vec<_>>(), [1, 2, 3, 4, 5]);
+        assert_eq!(apart.len(), 5);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::{
     Cancel, Direction, Error, Limits, ResultStream, clock,
     crew::ALONE_BYTES_MAX,
     grep::Prefilter,
-    group::group,
+    group::group_neighbours,
     merge::{Hit, HitLabels},
     search::{Search, Stream, streams_of},
 };
@@ -43,10 +43,10 @@ pub struct TailQuery<'q> {
     pub categorize_labels: bool,
 }
 
-/// What is sent at once: ascending in time within each stream.
+/// What is sent at once: ascending in time.
 #[derive(Debug, Default)]
 pub struct Frame {
-    /// In order of their label texts.
+    /// Runs of entries with the same labels; the same ones may come again.
     pub streams: Vec<ResultStream>,
     /// Stream and time stamp in nanoseconds of entries that the client was too slow for.
     pub dropped: Vec<(Arc<LabelSet>, i64)>,
@@ -205,7 +205,7 @@ impl Tail {
             hit.stream = u32::try_from(at).unwrap_or(u32::MAX);
             hits.push(hit);
         }
-        Frame { streams: group(hits, &streams, self.categorize), dropped: std::mem::take(&mut self.dropped) }
+        Frame { streams: group_neighbours(hits, &streams, self.categorize), dropped: std::mem::take(&mut self.dropped) }
     }
 }
 
@@ -272,14 +272,22 @@ mod tests {
         let live = Live {
             appended: vec![
                 appended("b", &[(5, "x 1"), (3, "x 2"), (4, "y")]),
-                appended("a", &[(9, "x 3")]),
+                appended("a", &[(9, "x 3"), (2, "x 0")]),
                 appended("b", &[(1, "x 4"), (5, "x 5")]),
             ],
             ..Live::default()
         };
         let mut tail = tail("|= \"x\"", Duration::ZERO, vec![live]);
         let frame = tail.next_frame(Duration::ZERO).unwrap();
-        assert_eq!(text(&frame), [r#"{m="1", s="a"}: 9 x 3"#, r#"{m="1", s="b"}: 1 x 4, 3 x 2, 5 x 1, 5 x 5"#]);
+        assert_eq!(
+            text(&frame),
+            [
+                r#"{m="1", s="b"}: 1 x 4"#,
+                r#"{m="1", s="a"}: 2 x 0"#,
+                r#"{m="1", s="b"}: 3 x 2, 5 x 1, 5 x 5"#,
+                r#"{m="1", s="a"}: 9 x 3"#,
+            ]
+        );
         assert!(tail.next_frame(Duration::ZERO).is_none(), "the store closed");
     }
 
