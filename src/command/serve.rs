@@ -75,7 +75,11 @@ impl Running {
         let page = page(&config);
         let store = Store::open(config.store)?;
         let data = store.options().path.clone();
-        let collector = Arc::new(Collector::start(config.collect, config.ingest.clone(), store.clone())?);
+        let collected = match config.collect_tenant {
+            Some(tenant) => store.of_tenants(&[tenant]),
+            None => store.clone(),
+        };
+        let collector = Arc::new(Collector::start(config.collect, config.ingest.clone(), collected)?);
         let numbers_of = Arc::clone(&collector);
         let rooms = Rooms {
             store: store.clone(),

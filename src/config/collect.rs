@@ -11,10 +11,12 @@ use super::{
 use crate::collect::{Job, LongLines, Options};
 use crate::ingest;
 use crate::labels::LabelSet;
-use crate::store;
+use crate::server::check_tenant_name;
+use crate::store::{self, TENANT_DEFAULT};
 
 pub(super) const KEYS: &[Key] = &[
     Key::new("labels", Kind::Labels, "{}", "on every collected stream; %H is the host's name"),
+    Key::new("tenant_id", Kind::Text, r#""fake""#, "whose the collected streams are, if there are tenants"),
     Key::new("rescan", duration(100, Zero::Refused), r#""60s""#, "full look at all directories, behind inotify"),
     Key::new("poll_interval", duration(10, Zero::Refused), r#""250ms""#, "where inotify does not help: fastest ..."),
     Key::new("poll_interval_max", duration(10, Zero::Refused), r#""10s""#, "... and slowest look at a file"),
@@ -50,6 +52,20 @@ pub(super) const KEYS: &[Key] = &[
 
 /// Below this, `coalesce` wakes the process for nearly every line.
 const COALESCE_ADVISED_MIN: Duration = Duration::from_millis(10);
+
+/// The tenant of the collected streams; `None` if there are no tenants.
+pub(super) fn read_tenant(section: &Section<'_>, has_tenants: bool) -> Option<String> {
+    let tenant = section.parsed("tenant_id", |text| match check_tenant_name(&text.value) {
+        Ok(()) => Ok(text.value.clone()),
+        Err(why) => Err(Problem::error(text.span.clone(), why)),
+    });
+    let is_default = tenant.as_deref() == Some(TENANT_DEFAULT);
+    if let Some(span) = section.span("tenant_id").filter(|_| !has_tenants && !is_default) {
+        let problem = Problem::warning(span, "`tenant_id` has no effect: there are no tenants");
+        section.document.report(problem.hint("write `tenants = true` in [server], or delete it"));
+    }
+    tenant.filter(|_| has_tenants)
+}
 
 /// Reads `[collect]`, and joins it with the jobs.
 pub(super) fn read(section: &Section<'_>, jobs: Vec<Job>, limits: &ingest::Limits, store: &store::Options) -> Options {

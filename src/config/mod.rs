@@ -58,6 +58,8 @@ pub struct Config {
     pub query: crate::query::Limits,
     /// For the room `collect`.
     pub collect: crate::collect::Options,
+    /// Whose the collected streams are; `None` if there are no tenants.
+    pub collect_tenant: Option<String>,
     /// Of Narvi's own messages.
     pub log_level: LevelFilter,
     /// What is allowed but probably not meant.
@@ -123,6 +125,7 @@ impl Config {
             jobs::read_default(environment, &surroundings)
         };
         let collect = section("collect", "in [collect]", collect::KEYS);
+        let collect_tenant = collect::read_tenant(&collect, server.tenants_max.is_some());
         let collect = collect::read(&collect, jobs, &limits.ingest, &store);
         let shown = document.shown();
         let report = document.into_report(file);
@@ -136,6 +139,7 @@ impl Config {
             server: crate::server::Options {
                 listen: server.listen,
                 users: server.users,
+                tenants_max: server.tenants_max,
                 http: server.http,
                 push_body_bytes_max: limits.push_body_bytes_max,
                 push_decompressed_bytes_max: limits.push_decompressed_bytes_max,
@@ -145,6 +149,7 @@ impl Config {
             ingest: limits.ingest,
             query: limits.query,
             collect,
+            collect_tenant,
             log_level: server.log_level,
             warnings: report,
             file: None,

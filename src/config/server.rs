@@ -21,6 +21,13 @@ pub(super) const KEYS: &[Key] = &[
     ),
     Key::new("allow_anonymous", Kind::Flag, "false", "let everybody who reaches the address read and write"),
     Key::new("users", Kind::Tables, "[]", "who may ask and for what, see [[server.users]]; []: everybody"),
+    Key::new(
+        "tenants",
+        Kind::Flag,
+        "false",
+        "keep the streams of each X-Scope-OrgID apart, and refuse requests without",
+    ),
+    Key::new("tenants_max", count(1), "100", "tenants that may store something"),
     Key::new("log_level", Kind::Choice(LOG_LEVELS), r#""info""#, "of Narvi's own messages on stderr"),
     Key::new("connections_max", count(1), "256", "served at once; on machines under 256 MB write 64"),
     Key::new("connections_reserve", count(0), "16", "beyond that get /ready, /metrics, and 503 for the rest"),
@@ -60,6 +67,7 @@ const LOG_LEVELS: &[&str] = &["error", "warn", "info", "debug", "trace"];
 pub(super) struct Server {
     pub(super) listen: SocketAddr,
     pub(super) users: Vec<User>,
+    pub(super) tenants_max: Option<usize>,
     pub(super) log_level: LevelFilter,
     pub(super) http: http::Limits,
 }
@@ -88,6 +96,7 @@ pub(super) fn read(section: &Section<'_>) -> Server {
     Server {
         listen,
         users,
+        tenants_max: section.flag("tenants").then(|| section.count("tenants_max")),
         log_level: match section.choice("log_level") {
             "error" => LevelFilter::Error,
             "warn" => LevelFilter::Warn,

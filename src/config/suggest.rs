@@ -20,7 +20,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("http_listen_address", "write `listen = \"127.0.0.1:3100\"`"),
     ("grpc_listen_port", "delete it: there is no gRPC here"),
     ("password", "write `password_hash`, as `narvi hash-password` prints it, or `password_file`"),
-    ("auth_enabled", "delete it: there is one tenant"),
+    ("auth_enabled", "write `tenants = true` in [server] if it was true, or delete it"),
     ("schema_config", "delete it: the store has one format"),
     ("storage_config", "write `path` in [store]"),
     ("common", "write `path` in [store]"),

@@ -18,7 +18,7 @@ pub trait Stored {
 
 impl Stored for Store {
     fn streams(&self) -> u64 {
-        self.stats().streams
+        self.stream_count() as u64
     }
 
     fn newest_ns(&self, labels: &LabelSet) -> Option<i64> {

@@ -67,7 +67,7 @@ fn detected(api: &Api, call: &Call<'_, '_>, field_limit: usize) -> Result<Fields
     };
     let _permit = turn(api, call.request)?;
     let cancel = Cancel::after(api.query_limits.query_timeout);
-    Ok(detect_fields(&api.store, &query, &api.query_limits, &cancel, &|| call.request.client_is_gone())?)
+    Ok(detect_fields(&call.store, &query, &api.query_limits, &cancel, &|| call.request.client_is_gone())?)
 }
 
 fn limit(params: &Params) -> Result<usize, Error> {

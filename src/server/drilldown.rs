@@ -21,7 +21,7 @@ pub(super) fn answer(api: &Api, _: &mut Call<'_, '_>) -> Reply {
         format_prometheus_duration(if query.max_query_length_ns == i64::MAX { 0 } else { query.max_query_length_ns }),
         query.max_query_series,
         format_prometheus_duration(nanoseconds(query.query_timeout)),
-        format_prometheus_duration(api.store.options().retention.map_or(0, nanoseconds)),
+        format_prometheus_duration(api.whole_store.options().retention.map_or(0, nanoseconds)),
         env!("CARGO_PKG_VERSION"),
     );
     out.extend_from_slice(limits.as_bytes());

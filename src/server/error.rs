@@ -16,6 +16,8 @@ pub(super) enum Error {
     BadRequest(String),
     /// Credentials are missing or wrong.
     Unauthorized(String),
+    /// There are tenants, and the request names none. Loki's status and words.
+    NoTenant,
     /// A user without the right, or a web page of another site that asks through the user's browser.
     Forbidden(String),
     /// "404 page not found" and a newline: Grafana looks for these words.
@@ -47,7 +49,7 @@ impl Error {
     /// The status of the answer.
     pub(super) fn status(&self) -> u16 {
         match self {
-            Self::Unauthorized(_) => 401,
+            Self::Unauthorized(_) | Self::NoTenant => 401,
             Self::Forbidden(_) => 403,
             Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
@@ -80,6 +82,7 @@ impl fmt::Display for Error {
             | Self::Unprocessable(text)
             | Self::Busy(text)
             | Self::Unavailable(text) => f.write_str(text),
+            Self::NoTenant => f.write_str("no org id\n"),
             Self::NotFound => f.write_str("404 page not found\n"),
             Self::MethodNotAllowed => Ok(()),
             Self::Body(error) => write!(f, "the request's body ended early: {error}"),

@@ -3,6 +3,6 @@
 use super::{Api, call::Call, error::Error, reply::Reply};
 
 pub(super) fn answer(api: &Api, _: &mut Call<'_, '_>) -> Result<Reply, Error> {
-    api.store.flush()?;
+    api.whole_store.flush()?;
     Ok(Reply::nothing())
 }

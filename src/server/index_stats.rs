@@ -10,7 +10,7 @@ pub(super) fn answer(api: &Api, call: &mut Call<'_, '_>) -> Result<Reply, Error>
     let _permit = turn(api, call.request)?;
     let cancel = Cancel::after(api.query_limits.query_timeout);
     let client_is_gone = || call.request.client_is_gone();
-    let extent = extent(&api.store, &selector, range.start_ns, range.end_ns, &cancel, &client_is_gone)?;
+    let extent = extent(&call.store, &selector, range.start_ns, range.end_ns, &cancel, &client_is_gone)?;
     let document = format!(
         "{{\"streams\":{},\"chunks\":{},\"bytes\":{},\"entries\":{}}}",
         extent.streams, extent.pieces, extent.bytes, extent.entries

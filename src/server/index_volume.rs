@@ -62,7 +62,7 @@ fn run(api: &Api, call: &Call<'_, '_>, in_steps: bool) -> Result<Vec<Volume>, Er
     };
     let _permit = turn(api, call.request)?;
     let cancel = Cancel::after(api.query_limits.query_timeout);
-    Ok(volumes(&api.store, &query, &api.query_limits, &cancel, &|| call.request.client_is_gone())?)
+    Ok(volumes(&call.store, &query, &api.query_limits, &cancel, &|| call.request.client_is_gone())?)
 }
 
 /// What makes a series. Labels that are asked for by name must be there: each becomes a matcher.

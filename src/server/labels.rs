@@ -31,7 +31,7 @@ pub(super) fn values_of<'s>(streams: &'s [StreamInfo], name: &str) -> BTreeSet<&
 pub(super) fn matching(api: &Api, call: &Call<'_, '_>) -> Result<Vec<StreamInfo>, Error> {
     let range = call.params.range(now_ns(), api.query_limits.max_query_length_ns)?;
     let matchers = selector(call.params.query())?;
-    Ok(api.store.streams(&matchers, range.start_ns, range.end_ns))
+    Ok(call.store.streams(&matchers, range.start_ns, range.end_ns))
 }
 
 /// A selector that may be missing or `{}`, which both mean every stream.

@@ -19,7 +19,7 @@ pub(super) fn run(api: &Api, call: &Call<'_, '_>, expr: &MetricExpr, times: Time
     let _permit = if query.reads_lines() { Some(turn(api, call.request)?) } else { None };
     let queue_time = asked.elapsed();
     let cancel = Cancel::after(api.query_limits.query_timeout);
-    let mut answer = query::measure(&api.store, &query, &api.query_limits, &cancel, &client_is_gone)?;
+    let mut answer = query::measure(&call.store, &query, &api.query_limits, &cancel, &client_is_gone)?;
     answer.statistics.queue_time = queue_time;
     Ok(metric_reply(answer))
 }

@@ -21,7 +21,7 @@ pub(super) fn answer(api: &Api, _: &mut Call<'_, '_>) -> Reply {
     let received = &api.received;
     page.counter("loki_distributor_bytes_received_total", "Bytes of lines that clients pushed.", &[], received.bytes());
     page.counter("loki_distributor_lines_received_total", "Lines that clients pushed.", &[], received.lines());
-    let stats = api.store.stats();
+    let stats = api.whole_store.stats();
     page.gauge("loki_ingester_memory_streams", "Streams that the store knows.", &[], count(stats.streams));
     for (name, help, value) in [
         ("narvi_store_entries_appended_total", "Entries appended since the start.", stats.entries_appended),

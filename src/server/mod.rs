@@ -43,6 +43,7 @@ mod routes;
 mod rules;
 mod series;
 mod tail;
+mod tenants;
 #[cfg(test)]
 mod tests;
 mod times;
@@ -59,6 +60,7 @@ use tiny_http::Method;
 
 pub use metrics::Metrics;
 pub use options::Options;
+pub use tenants::check_name as check_tenant_name;
 
 use self::{
     access::Gate,
@@ -71,7 +73,8 @@ use self::{
     permits::{Budget, Permits},
     receive::Received,
     reply::Reply,
-    routes::{Endpoint, Found},
+    routes::{Endpoint, Found, Streams},
+    tenants::Tenants,
 };
 use crate::ingest;
 use crate::query::Limits;
@@ -124,7 +127,8 @@ impl Server {
             push_memory: Budget::new(options.push_memory_max),
             decoders: Permits::new(std::thread::available_parallelism().map_or(1, usize::from)),
             connections: Arc::downgrade(&running),
-            store: rooms.store,
+            tenants: options.tenants_max.map(|count_max| Tenants::of(&rooms.store, count_max)),
+            whole_store: rooms.store,
             query_limits: rooms.query_limits,
             ingest_limits: rooms.ingest_limits,
             sources: rooms.sources,
@@ -157,7 +161,9 @@ fn lock(running: &Running) -> MutexGuard<'_, Option<http::Server>> {
 /// What all endpoints share.
 struct Api {
     options: Options,
-    store: Store,
+    /// Of all tenants; an endpoint that is about streams uses that of its call.
+    whole_store: Store,
+    tenants: Option<Tenants>,
     query_limits: Limits,
     ingest_limits: ingest::Limits,
     sources: Sources,
@@ -231,8 +237,13 @@ impl Api {
         if let Some(right) = route.right {
             self.gate.check(request, right)?;
         }
+        let store = match (&self.tenants, route.streams) {
+            (None, _) | (Some(_), Streams::Nobodys) => self.whole_store.clone(),
+            (Some(tenants), Streams::Asked) => tenants.asked(request, &self.whole_store)?,
+            (Some(tenants), Streams::Fed) => tenants.fed(request, &self.whole_store)?,
+        };
         let params = Params::of(request, route.takes_form)?;
-        let mut call = Call { request, params, name };
+        let mut call = Call { request, params, name, store };
         match route.endpoint {
             Endpoint::Checked(answer) => answer(self, &mut call),
             Endpoint::Always(answer) => Ok(answer(self, &mut call)),

@@ -11,6 +11,8 @@ pub struct Options {
     pub listen: SocketAddr,
     /// Who may ask. None: everybody who reaches the address may ask for everything.
     pub users: Vec<User>,
+    /// How many tenants there may be, which are then kept apart. `None`: there are none.
+    pub tenants_max: Option<usize>,
     /// Bounds of a connection.
     pub http: http::Limits,
     /// Bytes of one push as it was sent. `u64::MAX`: no limit.

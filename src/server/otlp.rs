@@ -12,7 +12,7 @@ use super::{
 };
 
 pub(super) fn answer(api: &Api, call: &mut Call<'_, '_>) -> Reply {
-    match receive(api, call.request, otlp::decode) {
+    match receive(api, call, otlp::decode) {
         Ok(()) => Reply::nothing(),
         Err(error) => {
             api.log_failure(call.request, "/otlp/v1/logs", &error);

@@ -25,7 +25,7 @@ pub(super) fn answer(api: &Api, call: &mut Call<'_, '_>) -> Result<Reply, Error>
     };
     let _permit = turn(api, call.request)?;
     let cancel = Cancel::after(api.query_limits.query_timeout);
-    let patterns = patterns(&api.store, &query, &api.query_limits, &cancel, &|| call.request.client_is_gone())?;
+    let patterns = patterns(&call.store, &query, &api.query_limits, &cancel, &|| call.request.client_is_gone())?;
     Ok(Reply::json_streamed(body(patterns)))
 }
 

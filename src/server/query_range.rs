@@ -78,7 +78,7 @@ pub(super) fn run(
     let _permit = turn(api, call.request)?;
     let queue_time = asked.elapsed();
     let cancel = Cancel::after(api.query_limits.query_timeout);
-    let mut answer = query::select(&api.store, &query, &api.query_limits, &cancel, &client_is_gone)?;
+    let mut answer = query::select(&call.store, &query, &api.query_limits, &cancel, &client_is_gone)?;
     answer.statistics.queue_time = queue_time;
     Ok(answer)
 }

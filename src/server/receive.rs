@@ -37,19 +37,20 @@ pub(super) type Decode = fn(
 ) -> Result<Push, PushError>;
 
 pub(super) fn answer(api: &Api, call: &mut Call<'_, '_>) -> Result<Reply, Error> {
-    receive(api, call.request, push::decode).map(|()| Reply::nothing())
+    receive(api, call, push::decode).map(|()| Reply::nothing())
 }
 
 /// Takes a body in; an error about a part of it does not undo the rest.
-pub(super) fn receive(api: &Api, request: &mut Request<'_>, decode_body: Decode) -> Result<(), Error> {
+pub(super) fn receive(api: &Api, call: &mut Call<'_, '_>, decode_body: Decode) -> Result<(), Error> {
+    let Call { request, store, .. } = call;
     let announced = request.body_length();
     let bytes_max = api.options.push_body_bytes_max;
     let (sent, _taken) = read_sent(request.body(), announced, bytes_max, &api.push_memory)?;
     let mut push = decode(api, request, sent, decode_body)?;
-    admit(&mut push.streams, &api.ingest_limits, &api.store, &mut push.rejections);
+    admit(&mut push.streams, &api.ingest_limits, store, &mut push.rejections);
     let append = Append { streams: push.streams, positions: Vec::new(), drop_duplicates: true };
     if !append.streams.is_empty() {
-        api.store.append(&append)?;
+        store.append(&append)?;
         api.received.count(&append);
     }
     if push.rejections.is_empty() {

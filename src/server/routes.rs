@@ -8,7 +8,10 @@ use super::{
     patterns, query, query_range, ready, receive, reply::Reply, root, rules, series, tail,
 };
 
-use self::Endpoint::{Always, Checked};
+use self::{
+    Endpoint::{Always, Checked},
+    Streams::{Asked, Fed, Nobodys},
+};
 
 /// What answers a request.
 #[derive(Clone, Copy)]
@@ -30,7 +33,20 @@ pub(super) struct Route {
     pub(super) when_full: bool,
     /// What a user needs for it; `None`: it is answered to everybody.
     pub(super) right: Option<Right>,
+    /// Whose streams it is about, if there are tenants.
+    pub(super) streams: Streams,
     pub(super) endpoint: Endpoint,
+}
+
+/// Whose streams a route is about.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Streams {
+    /// Of no tenant: it is about the server.
+    Nobodys,
+    /// Of one tenant or several.
+    Asked,
+    /// Of one tenant, which they are added to.
+    Fed,
 }
 
 const GET: &[Method] = &[Method::Get];
@@ -51,8 +67,8 @@ const ROUTES: &[Route] = &[
     query("/loki/api/v1/detected_fields", Checked(detected_fields::fields)),
     query("/loki/api/v1/detected_field/{name}/values", Checked(detected_fields::values)),
     query("/loki/api/v1/patterns", Checked(patterns::answer)),
-    query("/loki/api/v1/format_query", Always(format_query::answer)),
-    read("/loki/api/v1/tail", Checked(tail::answer)),
+    Route { methods: GET, ..query("/loki/api/v1/tail", Checked(tail::answer)) },
+    Route { streams: Nobodys, ..query("/loki/api/v1/format_query", Always(format_query::answer)) },
     push("/loki/api/v1/push", Checked(receive::answer)),
     push("/api/prom/push", Checked(receive::answer)),
     push("/otlp/v1/logs", Always(otlp::answer)),
@@ -72,14 +88,22 @@ const ROUTES: &[Route] = &[
     Route { takes_form: true, ..admin("/log_level", Checked(log_level::answer)) },
 ];
 
-/// A route that shows something.
+/// A route that shows something of the server.
 const fn read(path: &'static str, endpoint: Endpoint) -> Route {
-    Route { path, methods: GET, takes_form: false, when_full: false, right: Some(Right::Read), endpoint }
+    Route {
+        path,
+        methods: GET,
+        takes_form: false,
+        when_full: false,
+        right: Some(Right::Read),
+        streams: Nobodys,
+        endpoint,
+    }
 }
 
-/// A route that takes its parameters from the URL or, on POST, from a form.
+/// A route that shows something of streams; its parameters come from the URL or, on POST, from a form.
 const fn query(path: &'static str, endpoint: Endpoint) -> Route {
-    Route { methods: GET_POST, takes_form: true, ..read(path, endpoint) }
+    Route { methods: GET_POST, takes_form: true, streams: Asked, ..read(path, endpoint) }
 }
 
 const fn when_full(path: &'static str, endpoint: Endpoint) -> Route {
@@ -87,7 +111,7 @@ const fn when_full(path: &'static str, endpoint: Endpoint) -> Route {
 }
 
 const fn push(path: &'static str, endpoint: Endpoint) -> Route {
-    Route { methods: POST, right: Some(Right::Write), ..read(path, endpoint) }
+    Route { methods: POST, right: Some(Right::Write), streams: Fed, ..read(path, endpoint) }
 }
 
 const fn admin(path: &'static str, endpoint: Endpoint) -> Route {

@@ -16,7 +16,7 @@ pub(super) fn answer(api: &Api, call: &mut Call<'_, '_>) -> Result<Reply, Error>
     let mut streams = BTreeMap::new();
     for text in selectors {
         let matchers = selector(text)?;
-        let found = api.store.streams(&matchers, range.start_ns, range.end_ns);
+        let found = call.store.streams(&matchers, range.start_ns, range.end_ns);
         streams.extend(found.into_iter().map(|stream| (stream.id, stream)));
     }
     let write = |out: &mut Vec<u8>, stream: &StreamInfo| json::labels(out, stream.labels.iter());

@@ -64,7 +64,7 @@ pub(super) fn answer(api: &Api, call: &mut Call<'_, '_>) -> Result<Reply, Error>
         ))
     })?;
     let session = Session {
-        tail: Tail::open(&api.store, &query, &api.query_limits, &|| call.request.client_is_gone())?,
+        tail: Tail::open(&call.store, &query, &api.query_limits, &|| call.request.client_is_gone())?,
         flags: encoding_flags(call.request).into_iter().map(str::to_owned).collect(),
         duration_max: api.query_limits.tail_max_duration,
         _permit: permit,

@@ -29,6 +29,7 @@ mod retention;
 mod snapshot;
 mod state;
 mod subscribe;
+mod tenant;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -43,6 +44,7 @@ pub use inspect::{Inspection, StreamInspection, inspect};
 pub use options::{FreeDisk, Options};
 pub use snapshot::{Columns, Piece, Snapshot, StreamSnapshot};
 pub use subscribe::{Live, Subscription};
+pub use tenant::{TENANT_DEFAULT, TENANT_LABEL};
 pub use tidy::Verdict;
 
 use std::{
@@ -57,6 +59,7 @@ use std::{
 use crate::labels::{Entries, LabelSet, Literal, Matcher};
 use disk::{Disk, RealDisk};
 use recovery::{DirLock, Recovered};
+use tenant::Scope;
 use writer::{Log, Shared, lock};
 
 /// Number of a stream, the same for the life of the data directory.
@@ -130,9 +133,9 @@ pub struct Stats {
     pub fault: Option<String>,
 }
 
-/// The store. Clones are handles of the same store.
+/// The store, or the part of it that belongs to some tenants. Clones are handles of the same store.
 #[derive(Clone, Debug)]
-pub struct Store(Arc<Handle>);
+pub struct Store(Arc<Handle>, Scope);
 
 #[derive(Debug)]
 struct Handle {
@@ -177,7 +180,16 @@ impl Store {
             .name("store".into())
             .spawn(move || writer.run())
             .map_err(|source| Error::io("start a thread for", &shared.options.path, source))?;
-        Ok(Self(Arc::new(Handle { shared, thread: Mutex::new(Some(thread)), _lock: lock })))
+        Ok(Self(Arc::new(Handle { shared, thread: Mutex::new(Some(thread)), _lock: lock }), Scope::Everything))
+    }
+
+    /// A handle that holds only the streams of these tenants, of whom there is at least one: what is
+    /// appended is theirs (the first one's, if there are several), and no other stream is seen. The
+    /// tenant is shown, as the label [`TENANT_LABEL`], if there are several. Positions, counters and
+    /// commits are those of the whole store.
+    #[must_use]
+    pub fn of_tenants(&self, tenants: &[String]) -> Self {
+        Self(Arc::clone(&self.0), Scope::of(tenants))
     }
 
     /// Adds entries and moves positions, all or nothing. Returns once the entries can be queried;
@@ -201,7 +213,7 @@ impl Store {
             state = shared.room.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         let was_clean = state.dirty_since.is_none();
-        state.append(append, Instant::now());
+        state.append(append, &self.1, Instant::now());
         let wanted = (was_clean && state.dirty_since.is_some())
             || !state.full.is_empty()
             || state.head_bytes > shared.head_bytes_max();
@@ -265,19 +277,24 @@ impl Store {
         verdict: &Arc<Verdict>,
     ) -> Result<u64, Error> {
         self.flush()?;
-        self.0.shared.delete(matchers, start_ns, end_ns, required, verdict)
+        self.0.shared.delete(&self.1, matchers, start_ns, end_ns, required, verdict)
     }
 
     /// The streams that fulfil all matchers and hold entries in the range (nanoseconds, both ends
     /// inclusive), sorted by label set.
     pub fn streams(&self, matchers: &[Matcher], start_ns: i64, end_ns: i64) -> Vec<StreamInfo> {
-        lock(&self.0.shared.state).select(matchers, start_ns, end_ns)
+        lock(&self.0.shared.state).select(&self.1, matchers, start_ns, end_ns)
+    }
+
+    /// How many streams there are, with or without entries.
+    pub fn stream_count(&self) -> usize {
+        lock(&self.0.shared.state).count(&self.1)
     }
 
     /// What the matching streams hold in the range (nanoseconds, both ends inclusive) at this
     /// moment. A piece may reach beyond the range.
     pub fn snapshot(&self, matchers: &[Matcher], start_ns: i64, end_ns: i64) -> Snapshot {
-        lock(&self.0.shared.state).snapshot(matchers, start_ns, end_ns, &self.0.shared.disk)
+        lock(&self.0.shared.state).snapshot(&self.1, matchers, start_ns, end_ns, &self.0.shared.disk)
     }
 
     /// A snapshot, and from that very moment on everything that is appended to the matching streams,
@@ -285,8 +302,8 @@ impl Store {
     pub fn subscribe(&self, matchers: &[Matcher], start_ns: i64, end_ns: i64) -> (Snapshot, Subscription) {
         let shared = &self.0.shared;
         let mut state = lock(&shared.state);
-        let snapshot = state.snapshot(matchers, start_ns, end_ns, &shared.disk);
-        let subscription = state.subscribers.add(matchers, shared.options.tail_queue_max);
+        let snapshot = state.snapshot(&self.1, matchers, start_ns, end_ns, &shared.disk);
+        let subscription = state.subscribers.add(&self.1, matchers, shared.options.tail_queue_max);
         (snapshot, subscription)
     }
 

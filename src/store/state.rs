@@ -17,6 +17,7 @@ use super::{
     head::Head,
     index::Index,
     subscribe::Subscribers,
+    tenant::Scope,
     wal::{PositionUpdates, put_entries},
 };
 use crate::labels::{Entries, LabelSet, Matcher};
@@ -121,10 +122,10 @@ pub(super) struct Counts {
 
 impl State {
     /// Adds entries and positions to heads and pending records; cannot fail, so it is all or nothing.
-    pub(super) fn append(&mut self, append: &Append, now: Instant) {
+    pub(super) fn append(&mut self, append: &Append, scope: &Scope, now: Instant) {
         for StreamEntries { labels, entries } in &append.streams {
             if !entries.is_empty() {
-                let number = self.number_of(labels);
+                let number = self.number_of(&scope.stored(labels));
                 self.append_to(number, entries, append.drop_duplicates, now);
             }
         }
@@ -196,24 +197,33 @@ impl State {
     }
 
     /// The streams that fulfil all matchers and hold entries in the range, both ends inclusive, by label set.
-    pub(super) fn select(&self, matchers: &[Matcher], start_ns: i64, end_ns: i64) -> Vec<StreamInfo> {
+    pub(super) fn select(&self, scope: &Scope, matchers: &[Matcher], start_ns: i64, end_ns: i64) -> Vec<StreamInfo> {
+        let (matchers, of_tenant) = scope.split(matchers);
         let mut found: Vec<StreamInfo> = self
             .index
-            .select(matchers)
+            .select(&matchers)
             .into_iter()
             .filter_map(|number| {
                 let stream = self.streams.get(&number)?;
-                stream
-                    .overlaps(start_ns, end_ns)
-                    .then(|| StreamInfo { id: StreamId(number), labels: Arc::clone(&stream.labels) })
+                let labels =
+                    if stream.overlaps(start_ns, end_ns) { scope.shown(&stream.labels)? } else { return None };
+                let is_meant = of_tenant.iter().all(|matcher| matcher.matches_set(&labels));
+                is_meant.then_some(StreamInfo { id: StreamId(number), labels })
             })
             .collect();
         found.sort_by(|a, b| a.labels.cmp(&b.labels));
         found
     }
 
-    pub(super) fn snapshot(&self, matchers: &[Matcher], start_ns: i64, end_ns: i64, disk: &Arc<dyn Disk>) -> Snapshot {
-        let streams = self.select(matchers, start_ns, end_ns).into_iter().filter_map(|info| {
+    pub(super) fn snapshot(
+        &self,
+        scope: &Scope,
+        matchers: &[Matcher],
+        start_ns: i64,
+        end_ns: i64,
+        disk: &Arc<dyn Disk>,
+    ) -> Snapshot {
+        let streams = self.select(scope, matchers, start_ns, end_ns).into_iter().filter_map(|info| {
             let stream = self.streams.get(&info.id.0)?;
             let blocks = stream.blocks.iter().map(|block| Piece::block(block, disk));
             let runs = stream.sealing.runs.iter().chain(&stream.head.runs).map(Piece::head);
@@ -225,6 +235,14 @@ impl State {
             Some(StreamSnapshot { id: info.id, labels: info.labels, pieces })
         });
         Snapshot { streams: streams.collect() }
+    }
+
+    /// How many streams there are.
+    pub(super) fn count(&self, scope: &Scope) -> usize {
+        match scope {
+            Scope::Everything => self.streams.len(),
+            scope => self.streams.values().filter(|stream| scope.holds(&stream.labels)).count(),
+        }
     }
 
     /// Why nothing can be appended now, if so. While only sealing fails, the heads take what they have room for.

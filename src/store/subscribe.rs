@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use super::StreamId;
+use super::{StreamId, tenant::Scope};
 use crate::labels::{Entries, LabelSet, Matcher};
 
 /// At most so many dropped entries are remembered between two looks; more are only counted.
@@ -78,16 +78,19 @@ pub(super) struct Subscribers(Vec<Subscriber>);
 struct Subscriber {
     queue: Arc<Queue>,
     queue_bytes_max: usize,
+    scope: Scope,
     matchers: Vec<Matcher>,
-    verdicts: HashMap<u32, bool>,
+    /// Under which labels the reader sees a stream; `None` if it does not want it.
+    verdicts: HashMap<u32, Option<Arc<LabelSet>>>,
 }
 
 impl Subscribers {
-    pub(super) fn add(&mut self, matchers: &[Matcher], queue_bytes_max: usize) -> Subscription {
+    pub(super) fn add(&mut self, scope: &Scope, matchers: &[Matcher], queue_bytes_max: usize) -> Subscription {
         let queue = Arc::new(Queue { waiting: Mutex::default(), arrived: Condvar::new() });
         self.0.push(Subscriber {
             queue: Arc::clone(&queue),
             queue_bytes_max,
+            scope: scope.clone(),
             matchers: matchers.to_vec(),
             verdicts: HashMap::new(),
         });
@@ -100,16 +103,16 @@ impl Subscribers {
     }
 
     /// Whether somebody wants the entries of a stream. Readers that are gone are forgotten here.
-    pub(super) fn want(&mut self, stream: u32, labels: &LabelSet) -> bool {
+    pub(super) fn want(&mut self, stream: u32, labels: &Arc<LabelSet>) -> bool {
         self.0.retain(Subscriber::has_reader);
-        self.0.iter_mut().any(|subscriber| subscriber.wants(stream, labels))
+        self.0.iter_mut().any(|subscriber| subscriber.wanted(stream, labels).is_some())
     }
 
     /// Hands entries to all who want the stream.
     pub(super) fn deliver(&mut self, stream: u32, labels: &Arc<LabelSet>, entries: &Arc<Entries>) {
         for subscriber in &mut self.0 {
-            if subscriber.wants(stream, labels) {
-                subscriber.deliver(StreamId(stream), labels, entries);
+            if let Some(labels) = subscriber.wanted(stream, labels) {
+                subscriber.deliver(StreamId(stream), &labels, entries);
             }
         }
     }
@@ -128,9 +131,13 @@ impl Subscriber {
         Arc::strong_count(&self.queue) > 1
     }
 
-    fn wants(&mut self, stream: u32, labels: &LabelSet) -> bool {
-        let matchers = &self.matchers;
-        *self.verdicts.entry(stream).or_insert_with(|| matchers.iter().all(|matcher| matcher.matches_set(labels)))
+    /// The labels of a stream as the reader sees them, if it wants the stream.
+    fn wanted(&mut self, stream: u32, labels: &Arc<LabelSet>) -> Option<Arc<LabelSet>> {
+        let Self { scope, matchers, verdicts, .. } = self;
+        let verdict = verdicts.entry(stream).or_insert_with(|| {
+            scope.shown(labels).filter(|shown| matchers.iter().all(|matcher| matcher.matches_set(shown)))
+        });
+        verdict.clone()
     }
 
     fn deliver(&self, stream: StreamId, labels: &Arc<LabelSet>, entries: &Arc<Entries>) {

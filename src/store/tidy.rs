@@ -15,6 +15,7 @@ use super::{
     clock::now_ns,
     snapshot::Columns,
     state::State,
+    tenant::Scope,
     wal::put_gone,
     writer::{Shared, lock},
 };
@@ -186,18 +187,19 @@ impl Shared {
     /// ends inclusive) of which `verdict` says so. Returns how many there were, once that is durable.
     pub(super) fn delete(
         &self,
+        scope: &Scope,
         matchers: &[Matcher],
         start_ns: i64,
         end_ns: i64,
         required: &[Vec<Literal>],
         verdict: &Arc<Verdict>,
     ) -> Result<u64, Error> {
-        self.forget_in_log(matchers)?;
+        self.forget_in_log(scope, matchers)?;
         let mut deleted = 0;
         for _ in 0..MOVES_MAX {
             let (targets, labels) = {
                 let state = lock(&self.state);
-                let streams = state.select(matchers, start_ns, end_ns);
+                let streams = state.select(scope, matchers, start_ns, end_ns);
                 let labels: HashMap<u32, Arc<LabelSet>> =
                     streams.iter().map(|stream| (stream.id.0, Arc::clone(&stream.labels))).collect();
                 let blocks = |id: StreamId| state.streams.get(&id.0).map(|stream| stream.blocks.clone());
@@ -240,9 +242,9 @@ impl Shared {
     }
 
     /// Sees to it that a start takes no entry of the streams from the log that is in a block now.
-    fn forget_in_log(&self, matchers: &[Matcher]) -> Result<(), Error> {
+    fn forget_in_log(&self, scope: &Scope, matchers: &[Matcher]) -> Result<(), Error> {
         let mut state = lock(&self.state);
-        for stream in state.select(matchers, i64::MIN, i64::MAX) {
+        for stream in state.select(scope, matchers, i64::MIN, i64::MAX) {
             let Some(end) = state.sealed_end(stream.id.0) else { continue };
             put_gone(&mut state.pending.records, stream.id.0, end);
         }

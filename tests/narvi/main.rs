@@ -21,4 +21,5 @@ mod status;
 mod stop;
 mod support;
 mod tail;
+mod tenants;
 mod users;

@@ -36,10 +36,23 @@ pub(crate) struct Frame {
 impl Tail {
     /// Asks for a tail; otherwise the status and the text that the server gave instead.
     pub(crate) fn open(address: SocketAddr, params: Params<'_>) -> Result<Self, (u16, String)> {
+        Self::open_with(address, params, &[])
+    }
+
+    /// As [`Self::open`], with headers.
+    pub(crate) fn open_with(
+        address: SocketAddr,
+        params: Params<'_>,
+        headers: &[(&'static str, &str)],
+    ) -> Result<Self, (u16, String)> {
         let stream = TcpStream::connect(address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let url = format!("ws://{address}/loki/api/v1/tail{}", encoded(params));
-        match tungstenite::client(url.into_client_request().unwrap(), stream) {
+        let mut request = url.into_client_request().unwrap();
+        for (name, value) in headers {
+            request.headers_mut().insert(*name, value.parse().unwrap());
+        }
+        match tungstenite::client(request, stream) {
             Ok((socket, _)) => Ok(Self { socket }),
             Err(HandshakeError::Failure(Error::Http(response))) => {
                 let body = response.body().clone().unwrap_or_default();
