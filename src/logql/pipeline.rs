@@ -18,7 +18,11 @@ pub struct Pipeline {
     steps: Vec<Box<dyn Compiled>>,
     required: Vec<Vec<Literal>>,
     wanted: Wanted,
+    runs_templates: bool,
 }
+
+/// Lines between two looks at whether a query has to stop. They are cheap: a block holds their text.
+const LINES_PER_CHECK: usize = 64;
 
 impl Pipeline {
     /// Compiles the stages; errors are Loki's "parse error : stage '...' : ..." texts. Templates see
@@ -53,7 +57,9 @@ impl Pipeline {
     }
 
     fn with_wanted(stages: &[Stage], wanted: Wanted, clock: &Clock) -> Result<Self, ParseError> {
-        let mut pipeline = Self { filters: Vec::new(), steps: Vec::new(), required: Vec::new(), wanted };
+        let runs_templates = stages.iter().any(|stage| matches!(stage, Stage::LineFormat(_) | Stage::LabelFormat(_)));
+        let mut pipeline =
+            Self { filters: Vec::new(), steps: Vec::new(), required: Vec::new(), wanted, runs_templates };
         let mut line_is_stored = true;
         for stage in reordered(stages) {
             let fail = |message: String| ParseError::Stage { stage: stage.to_string(), message };
@@ -84,6 +90,12 @@ impl Pipeline {
     /// stored line, so nothing behind a stage that rewrites it.
     pub fn required_literals(&self) -> &[Vec<Literal>] {
         &self.required
+    }
+
+    /// How many lines to run between two looks at whether the query has to stop. Templates can loop, so a
+    /// single line may take milliseconds.
+    pub fn lines_per_check(&self) -> usize {
+        if self.runs_templates { 1 } else { LINES_PER_CHECK }
     }
 
     /// Whether every line passes as it is.

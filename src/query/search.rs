@@ -97,9 +97,9 @@ impl Search<'_> {
         cancel: &Cancel,
         client_is_gone: &dyn Fn() -> bool,
     ) -> Result<Found, Error> {
-        let team = Team::new(self, streams, self.jobs(streams), cancel);
+        let team = Team::new(self, streams, self.jobs(streams));
         let crew = Crew { workers: self.workers, alone_bytes_max: self.alone_bytes_max, cancel, client_is_gone };
-        crew.run(team.jobs(), &|| team.bytes_read(), &|between| team.work(between));
+        crew.run(team.jobs(), &|| team.bytes_read(), &|watch, between| team.work(watch, between));
         team.finish()
     }
 

@@ -2,13 +2,11 @@
 //! exact, over heads and blocks. A piece that lies wholly within the range, or within one step of it,
 //! is counted by what it says of itself; only pieces that straddle an edge are read.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    time::{Duration, Instant},
-};
+use std::collections::{BTreeMap, HashMap};
 
 use super::{
     Cancel, Error, Limits, ResultLabels,
+    cancel::Watch,
     search::{Source, Stream, streams_of},
 };
 use crate::labels::{LabelSet, Matcher};
@@ -16,8 +14,6 @@ use crate::store::{self, Piece, Store};
 
 /// Bytes that a series takes for each of its steps, roughly, in memory and in the answer.
 const STEP_BYTES: usize = 64;
-/// How often the client's connection is looked at.
-const CLIENT_CHECK_INTERVAL: Duration = Duration::from_millis(20);
 const NS_PER_MS: i64 = 1_000_000;
 
 /// What a selector's streams hold in a range of time.
@@ -212,16 +208,14 @@ struct Counted {
 /// Counts stream by stream.
 struct Counter<'c> {
     range: Steps,
-    cancel: &'c Cancel,
-    client_is_gone: &'c dyn Fn() -> bool,
-    last_look: Option<Instant>,
+    watch: Watch<'c>,
     /// Pieces that cannot be read, and why the first one cannot.
     damaged: Option<(u64, store::Error)>,
 }
 
 impl<'c> Counter<'c> {
     fn new(range: Steps, cancel: &'c Cancel, client_is_gone: &'c dyn Fn() -> bool) -> Self {
-        Self { range, cancel, client_is_gone, last_look: None, damaged: None }
+        Self { range, watch: Watch::of_client(cancel, client_is_gone), damaged: None }
     }
 
     /// What a stream holds, by step; steps without entries are left out.
@@ -234,7 +228,7 @@ impl<'c> Counter<'c> {
                 counted.entries += piece.lines() as u64;
                 counted.bytes += piece.raw_bytes() - piece.lines() as u64;
             } else {
-                self.look()?;
+                self.watch.check()?;
                 self.count_each(piece, &mut steps)?;
             }
         }
@@ -270,17 +264,6 @@ impl<'c> Counter<'c> {
         Ok(())
     }
 
-    /// Whether to go on.
-    fn look(&mut self) -> Result<(), Error> {
-        if self.last_look.is_none_or(|last| last.elapsed() > CLIENT_CHECK_INTERVAL) {
-            self.last_look = Some(Instant::now());
-            if (self.client_is_gone)() {
-                self.cancel.cancel();
-            }
-        }
-        self.cancel.check()
-    }
-
     fn finish(self) {
         if let Some((pieces, error)) = self.damaged {
             log::warn!("volumes lack {pieces} damaged blocks; the first: {error}");
@@ -298,7 +281,10 @@ fn add(steps: &mut BTreeMap<i64, Counted>, step: Option<i64>, run: Counted) {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, atomic::Ordering};
+    use std::{
+        sync::{Arc, atomic::Ordering},
+        time::Duration,
+    };
 
     use super::*;
     use crate::labels::Entries;

@@ -10,15 +10,13 @@ use std::{
 };
 
 use super::{
-    Cancel, Direction, Error, Statistics,
+    Direction, Error, Statistics,
+    cancel::Watch,
     merge::{Held, Hit, HitLabels},
     search::{Found, Search, Source, Stream, WARNINGS_MAX},
 };
 use crate::labels::{Entries, LabelSet};
 use crate::store::{self, Columns};
-
-/// Lines that run through the pipeline between two looks at the stop sign.
-const LINES_PER_CHECK: usize = 4096;
 
 /// A piece to be searched.
 pub(super) struct Job {
@@ -42,7 +40,6 @@ pub(super) struct Team<'s, 'q, S> {
     /// value costs time and nothing else.
     bar_ns: AtomicI64,
     outcome: Mutex<Outcome>,
-    cancel: &'s Cancel,
 }
 
 struct Outcome {
@@ -54,7 +51,7 @@ struct Outcome {
 
 impl<'s, 'q, S: Source> Team<'s, 'q, S> {
     /// `jobs` come nearest to the answer's begin first.
-    pub(super) fn new(search: &'s Search<'q>, streams: &'s [Stream<S>], jobs: Vec<Job>, cancel: &'s Cancel) -> Self {
+    pub(super) fn new(search: &'s Search<'q>, streams: &'s [Stream<S>], jobs: Vec<Job>) -> Self {
         Self {
             search,
             streams,
@@ -68,7 +65,6 @@ impl<'s, 'q, S: Source> Team<'s, 'q, S> {
                 warnings: Vec::new(),
                 error: None,
             }),
-            cancel,
         }
     }
 
@@ -83,14 +79,14 @@ impl<'s, 'q, S: Source> Team<'s, 'q, S> {
     }
 
     /// Takes pieces until none is left, or none can improve the answer. `between` runs before each piece.
-    pub(super) fn work(&self, between: &mut dyn FnMut()) {
+    pub(super) fn work(&self, watch: &Watch<'_>, between: &mut dyn FnMut()) {
         while let Some(job) = self.jobs.get(self.next_job.fetch_add(1, Ordering::Relaxed)) {
             between();
             // Jobs are in order, so the ones behind this one are worse still.
             if self.is_beaten(job.best_ns) {
                 return;
             }
-            if let Err(error) = self.cancel.check().and_then(|()| self.search_piece(job)) {
+            if let Err(error) = watch.check().and_then(|()| self.search_piece(job, watch)) {
                 self.outcome().error.get_or_insert(error);
                 self.next_job.store(self.jobs.len(), Ordering::Relaxed);
                 return;
@@ -112,7 +108,7 @@ impl<'s, 'q, S: Source> Team<'s, 'q, S> {
         Ok(Found { hits, statistics: outcome.statistics, warnings })
     }
 
-    fn search_piece(&self, job: &Job) -> Result<(), Error> {
+    fn search_piece(&self, job: &Job, watch: &Watch<'_>) -> Result<(), Error> {
         let stream = &self.streams[job.stream];
         let source = &stream.pieces[job.piece];
         let run = match source.read_where(Columns::ALL, self.search.pipeline.required_literals()) {
@@ -130,7 +126,7 @@ impl<'s, 'q, S: Source> Team<'s, 'q, S> {
         };
         self.bytes_read.fetch_add(run.text().len() as u64, Ordering::Relaxed);
         let mut statistics = Statistics::default();
-        let held = self.search_run(job, &run, source.first_entry(), &mut statistics)?;
+        let held = self.search_run(job, &run, source.first_entry(), watch, &mut statistics)?;
         let mut outcome = self.outcome();
         outcome.statistics += statistics;
         outcome.held.absorb(held);
@@ -146,6 +142,7 @@ impl<'s, 'q, S: Source> Team<'s, 'q, S> {
         job: &Job,
         run: &Entries,
         first_entry: u64,
+        watch: &Watch<'_>,
         statistics: &mut Statistics,
     ) -> Result<Held, Error> {
         let search = self.search;
@@ -156,9 +153,10 @@ impl<'s, 'q, S: Source> Team<'s, 'q, S> {
         let sorted = times.is_sorted();
         let range = if sorted { range_in(times, search.start_ns, search.end_ns) } else { 0..run.len() };
         let mut searched = range.clone();
+        let lines_per_check = search.pipeline.lines_per_check();
         for (n, at) in search.prefilter.candidates(run, range.clone(), search.direction).enumerate() {
-            if n % LINES_PER_CHECK == LINES_PER_CHECK - 1 {
-                self.cancel.check()?;
+            if n % lines_per_check == lines_per_check - 1 {
+                watch.check()?;
             }
             let timestamp_ns = times[at];
             if self.is_beaten(timestamp_ns)

@@ -13,10 +13,10 @@ use super::{
 };
 use crate::labels::{Entries, LabelSet};
 use crate::logql::LineLabels;
-use crate::query::{Cancel, Direction, Error, ResultLabels, Statistics};
+use crate::query::{Direction, Error, ResultLabels, Statistics, cancel::Watch};
 use crate::store::Columns;
 
-/// Lines between two looks at the stop sign and at the table's size.
+/// Lines that need no pipeline between two looks at the stop sign and at the table's size.
 const LINES_PER_CHECK: usize = 4096;
 /// What is added to the name of metadata that a stream label has too.
 const COLLISION_SUFFIX: &str = "_extracted";
@@ -27,7 +27,7 @@ const ERROR: &str = "__error__";
 pub(super) struct Extraction<'e> {
     pub(super) leg: &'e Leg<'e>,
     pub(super) windows: &'e Windows,
-    pub(super) cancel: &'e Cancel,
+    pub(super) watch: &'e Watch<'e>,
     pub(super) labels: &'e LabelSet,
     /// Index of the stream among the query's streams.
     pub(super) stream: u32,
@@ -102,7 +102,7 @@ impl Extraction<'_> {
         let mut passed = 0;
         for (n, at) in lines.enumerate() {
             if n % LINES_PER_CHECK == LINES_PER_CHECK - 1 {
-                self.cancel.check()?;
+                self.watch.check()?;
                 table.check()?;
             }
             let Some(bucket) = finder.find(self.run.timestamp_ns(at)) else { continue };
@@ -131,9 +131,10 @@ impl Extraction<'_> {
         let mut key = Key::default();
         let mut finder = self.windows.finder();
         let mut passed_lines = 0;
+        let lines_per_check = leg.pipeline.lines_per_check();
         for (n, at) in leg.prefilter.candidates(run, range, Direction::Forward).enumerate() {
-            if n % LINES_PER_CHECK == LINES_PER_CHECK - 1 {
-                self.cancel.check()?;
+            if n % lines_per_check == lines_per_check - 1 {
+                self.watch.check()?;
                 table.check()?;
             }
             let timestamp_ns = run.timestamp_ns(at);

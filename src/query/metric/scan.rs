@@ -21,8 +21,9 @@ use super::{
 };
 use crate::labels::LabelSet;
 use crate::query::{
-    Cancel, Error, Statistics,
-    crew::{CLIENT_CHECK_INTERVAL, Crew},
+    Error, Statistics,
+    cancel::{CLIENT_CHECK_INTERVAL, Watch},
+    crew::Crew,
     search::{Source, Stream, WARNINGS_MAX},
 };
 use crate::store;
@@ -57,7 +58,6 @@ impl<S: Source> Scan<'_, S> {
             windows: self.windows,
             streams: self.streams,
             series_max: self.series_max,
-            cancel: self.crew.cancel,
             jobs,
             next_job: AtomicUsize::new(0),
             bytes_read: AtomicU64::new(0),
@@ -71,7 +71,7 @@ impl<S: Source> Scan<'_, S> {
             merged: Condvar::new(),
         };
         let bytes_read = || team.bytes_read.load(Ordering::Relaxed);
-        self.crew.run(team.jobs.len(), &bytes_read, &|between| team.work(between));
+        self.crew.run(team.jobs.len(), &bytes_read, &|watch, between| team.work(watch, between));
         team.finish(findings)
     }
 
@@ -105,7 +105,6 @@ struct Team<'s, S, A> {
     windows: &'s Windows,
     streams: &'s [Stream<S>],
     series_max: Option<usize>,
-    cancel: &'s Cancel,
     jobs: Vec<Job>,
     next_job: AtomicUsize,
     /// Bytes of the pieces that were read.
@@ -129,13 +128,13 @@ struct Outcome<A> {
 
 impl<S: Source, A: Accumulator> Team<'_, S, A> {
     /// Takes pieces until none is left. `between` runs before each piece.
-    fn work(&self, between: &mut dyn FnMut()) {
+    fn work(&self, watch: &Watch<'_>, between: &mut dyn FnMut()) {
         let _release = ReleaseOthers(self);
         loop {
             let number = self.next_job.fetch_add(1, Ordering::Relaxed);
             let Some(job) = self.jobs.get(number) else { return };
             between();
-            let result = self.cancel.check().and_then(|()| self.read(job));
+            let result = watch.check().and_then(|()| self.read(job, watch));
             let mut outcome = self.outcome();
             match result {
                 Ok((table, findings)) => outcome.bring(number, table, findings, self.series_max),
@@ -150,14 +149,14 @@ impl<S: Source, A: Accumulator> Team<'_, S, A> {
             while outcome.waiting.len() > TABLES_WAITING_MAX && outcome.error.is_none() {
                 let waited = self.merged.wait_timeout(outcome, CLIENT_CHECK_INTERVAL);
                 (outcome, _) = waited.unwrap_or_else(PoisonError::into_inner);
-                if let Err(error) = self.cancel.check() {
+                if let Err(error) = watch.check() {
                     outcome.fail(number, error);
                 }
             }
         }
     }
 
-    fn read(&self, job: &Job) -> Result<(Table<A>, Findings), Error> {
+    fn read(&self, job: &Job, watch: &Watch<'_>) -> Result<(Table<A>, Findings), Error> {
         let stream = &self.streams[job.stream];
         let source = &stream.pieces[job.piece];
         let mut findings = Findings::default();
@@ -182,7 +181,7 @@ impl<S: Source, A: Accumulator> Team<'_, S, A> {
         let extraction = Extraction {
             leg: self.leg,
             windows: self.windows,
-            cancel: self.cancel,
+            watch,
             labels: &stream.labels,
             stream: u32::try_from(job.stream).unwrap_or(u32::MAX),
             run: &run,
