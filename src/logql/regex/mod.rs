@@ -40,6 +40,10 @@ pub enum Form {
     WholeDotAll,
 }
 
+/// A replacement would become longer than it may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooLong;
+
 /// A compiled regular expression; shared by all threads of a query.
 pub struct Regex {
     source: String,
@@ -136,10 +140,21 @@ impl Regex {
     }
 
     /// Appends `replacement` with its `$1`, `${name}` and `$$` filled in from a match in `text`. A
-    /// group that is unknown or took no part gives nothing; a `$` before anything else stays.
-    pub fn expand(&self, places: &CaptureLocations, text: &str, replacement: &str, out: &mut String) {
+    /// group that is unknown or took no part gives nothing; a `$` before anything else stays. Gives up
+    /// once `out` is longer than `bytes_max`: a short replacement can name a long group many times.
+    pub fn expand(
+        &self,
+        places: &CaptureLocations,
+        text: &str,
+        replacement: &str,
+        bytes_max: usize,
+        out: &mut String,
+    ) -> Result<(), TooLong> {
         let mut rest = replacement;
         while let Some(at) = rest.find('$') {
+            if out.len() > bytes_max {
+                return Err(TooLong);
+            }
             out.push_str(&rest[..at]);
             let tail = &rest[at + 1..];
             if let Some(after) = tail.strip_prefix('$') {
@@ -163,6 +178,7 @@ impl Regex {
             rest = &body[length + usize::from(braced.is_some())..];
         }
         out.push_str(rest);
+        if out.len() > bytes_max { Err(TooLong) } else { Ok(()) }
     }
 
     /// The number of a group that is named by its number or its name.

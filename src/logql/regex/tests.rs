@@ -239,11 +239,17 @@ fn replacements_are_filled_in() {
         ("${a", "${a"),
         ("$-", "$-"),
         ("${}", "${}"),
+        ("${a-b}", "${a-b}"),
         ("$0", "one-two"),
+        ("", ""),
     ] {
         let mut out = String::new();
-        regex.expand(&places, text, replacement, &mut out);
+        assert_eq!(regex.expand(&places, text, replacement, expected.len(), &mut out), Ok(()), "{replacement}");
         assert_eq!(out, expected, "{replacement}");
+        let too_long = regex.expand(&places, text, replacement, expected.len() * 2, &mut out);
+        assert_eq!(too_long, Ok(()), "what is there already counts: {replacement}");
+        let too_long = regex.expand(&places, text, &format!("{replacement}{replacement}."), out.len(), &mut out);
+        assert_eq!(too_long, Err(TooLong), "{replacement}");
     }
 }
 

@@ -7,8 +7,10 @@ use super::value::{Value, sorted};
 
 /// A run of a template makes at most so many bytes ...
 pub(super) const OUTPUT_BYTES_MAX: usize = 1024 * 1024;
-/// ... in at most so many steps.
-const STEPS_MAX: u32 = 100_000;
+/// ... in at most so many steps: one for each command and turn of a loop ...
+const STEPS_MAX: usize = 100_000;
+/// ... and one for so many bytes of text, or items of a list, that a command takes or gives.
+const STEP_UNITS: usize = 64;
 /// Templates may call each other this deep.
 const CALLS_MAX: u32 = 8;
 
@@ -39,7 +41,7 @@ struct Run<'r, 'c> {
     tree: &'c Tree,
     scope: &'r Scope<'c>,
     variables: Vec<(&'c str, Value<'c>)>,
-    steps: u32,
+    steps: usize,
     calls: u32,
     limit: usize,
 }
@@ -152,7 +154,7 @@ impl<'c> Run<'_, 'c> {
         let mut any = false;
         for (key, item) in items {
             any = true;
-            self.step(&pipe.commands[0])?;
+            self.step(&pipe.commands[0], 1)?;
             match &pipe.variables[..] {
                 [] => {}
                 [only] => self.assign(only, item.clone(), pipe.assigns),
@@ -175,8 +177,8 @@ impl<'c> Run<'_, 'c> {
         if any { Ok(Flow::Next) } else { self.nodes(otherwise, dot, out) }
     }
 
-    fn step(&mut self, command: &Command) -> Ran<()> {
-        self.steps += 1;
+    fn step(&mut self, command: &Command, steps: usize) -> Ran<()> {
+        self.steps += steps;
         if self.steps > STEPS_MAX {
             return Err(failure(command, format!("more than {STEPS_MAX} steps")));
         }
@@ -194,8 +196,9 @@ impl<'c> Run<'_, 'c> {
     fn pipe(&mut self, pipe: &'c Pipe, dot: &Value<'c>) -> Ran<Value<'c>> {
         let mut piped = None;
         for command in &pipe.commands {
-            self.step(command)?;
-            piped = Some(self.command(command, dot, piped)?);
+            let value = self.command(command, dot, piped)?;
+            self.step(command, 1 + units(&value) / STEP_UNITS)?;
+            piped = Some(value);
         }
         let value = piped.unwrap_or(Value::Nil);
         if let [name] = &pipe.variables[..] {
@@ -223,7 +226,13 @@ impl<'c> Run<'_, 'c> {
     }
 
     fn arguments(&mut self, command: &'c Command, operands: &'c [Operand], dot: &Value<'c>) -> Ran<Vec<Value<'c>>> {
-        operands.iter().map(|operand| self.operand(command, operand, dot)).collect()
+        let mut arguments = Vec::with_capacity(operands.len());
+        for operand in operands {
+            let value = self.operand(command, operand, dot)?;
+            self.step(command, units(&value) / STEP_UNITS)?;
+            arguments.push(value);
+        }
+        Ok(arguments)
     }
 
     fn function(
@@ -293,7 +302,7 @@ fn fields<'c>(command: &Command, value: Value<'c>, names: &[String], arguments: 
         value = match value {
             Value::Time(instant) => instant.method(name, arguments).map_err(|message| failure(command, message))?,
             _ if !arguments.is_empty() => {
-                let message = format!("{name} has arguments but cannot be invoked as function");
+                let message = format!("{name} is not a method but has arguments");
                 return Err(failure(command, message));
             }
             Value::Labels(labels) => Value::Text(labels.get(name).unwrap_or("").into()),
@@ -308,6 +317,16 @@ fn fields<'c>(command: &Command, value: Value<'c>, names: &[String], arguments: 
         };
     }
     Ok(value)
+}
+
+/// How much there is to copy or to look through in a value.
+fn units(value: &Value<'_>) -> usize {
+    match value {
+        Value::Text(text) => text.len(),
+        Value::List(items) => items.len(),
+        Value::Map(members) => members.len(),
+        _ => 0,
+    }
 }
 
 fn failure(command: &Command, message: String) -> Failure {

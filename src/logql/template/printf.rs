@@ -11,7 +11,7 @@ const WIDTH_MAX: usize = 1000;
 
 /// What stands between `%` and the verb.
 #[derive(Default)]
-#[expect(clippy::struct_excessive_bools, reason = "the five flags of the format language")]
+#[expect(clippy::struct_excessive_bools, reason = "the flags of the format language")]
 struct Spec {
     plus: bool,
     minus: bool,
@@ -20,12 +20,14 @@ struct Spec {
     zero: bool,
     width: Option<usize>,
     precision: Option<usize>,
+    /// A `[n]` named no value.
+    misplaced: bool,
 }
 
 /// Formats `values`. What does not fit is said in the text, as Go does it.
 pub(super) fn printf(layout: &str, values: &[Value<'_>]) -> String {
     let mut out = String::new();
-    let mut values = values.iter();
+    let mut values = Values { all: values, next: 0, reordered: false };
     let mut rest = layout;
     while let Some(at) = rest.find('%') {
         out.push_str(&rest[..at]);
@@ -40,22 +42,70 @@ pub(super) fn printf(layout: &str, values: &[Value<'_>]) -> String {
             out.push('%');
             continue;
         }
-        match values.next() {
-            Some(value) => out.push_str(&padded(&formatted(verb, &spec, value), &spec, value)),
+        match values.take() {
+            _ if spec.misplaced => {
+                let _ = write!(out, "%!{verb}(BADINDEX)"); // a String takes every write
+            }
+            Some(value) => match formatted(verb, &spec, value) {
+                Some(text) => out.push_str(&padded(&text, &spec, value)),
+                None if matches!(value, Value::Nil) => {
+                    let _ = write!(out, "%!{verb}(<nil>)"); // a String takes every write
+                }
+                // The value is printed as `%v` prints it, padding and all.
+                None => {
+                    let text = formatted('v', &spec, value).unwrap_or_default();
+                    let _ = write!(out, "%!{verb}({}={})", value.type_name(), padded(&text, &spec, value));
+                }
+            },
             None => {
                 let _ = write!(out, "%!{verb}(MISSING)"); // a String takes every write
             }
         }
     }
     out.push_str(rest);
-    let surplus: Vec<String> = values.map(|value| format!("{}={}", value.type_name(), value.printed())).collect();
+    // What was taken out of order is not counted.
+    let left = if values.reordered { &[] } else { values.all.get(values.next..).unwrap_or_default() };
+    let surplus: Vec<String> = left.iter().map(|value| format!("{}={}", value.type_name(), value.printed())).collect();
     if !surplus.is_empty() {
         let _ = write!(out, "%!(EXTRA {})", surplus.join(", "));
     }
     out
 }
 
-fn spec<'v, 'c: 'v>(rest: &mut &str, values: &mut impl Iterator<Item = &'v Value<'c>>) -> Spec {
+/// The values and which is next; `%[2]d` moves on to the second.
+struct Values<'v, 'c> {
+    all: &'v [Value<'c>],
+    next: usize,
+    reordered: bool,
+}
+
+impl<'v, 'c> Values<'v, 'c> {
+    fn take(&mut self) -> Option<&'v Value<'c>> {
+        let value = self.all.get(self.next);
+        self.next += usize::from(value.is_some());
+        value
+    }
+
+    /// Reads `[2]`; false if there is no such value.
+    fn select(&mut self, rest: &mut &str) -> bool {
+        let Some(tail) = rest.strip_prefix('[') else { return true };
+        self.reordered = true;
+        let Some((number, behind)) = tail.split_once(']') else {
+            *rest = tail;
+            return false;
+        };
+        *rest = behind;
+        match number.parse::<usize>() {
+            Ok(number @ 1..) if number <= self.all.len() => {
+                self.next = number - 1;
+                true
+            }
+            _ => false,
+        }
+    }
+}
+
+fn spec(rest: &mut &str, values: &mut Values<'_, '_>) -> Spec {
     let mut spec = Spec::default();
     while let Some(flag) = rest.chars().next() {
         match flag {
@@ -68,19 +118,22 @@ fn spec<'v, 'c: 'v>(rest: &mut &str, values: &mut impl Iterator<Item = &'v Value
         }
         *rest = &rest[1..];
     }
+    spec.misplaced |= !values.select(rest);
     spec.width = size(rest, values);
     if let Some(tail) = rest.strip_prefix('.') {
         *rest = tail;
+        spec.misplaced |= !values.select(rest);
         spec.precision = Some(size(rest, values).unwrap_or(0));
     }
+    spec.misplaced |= !values.select(rest);
     spec
 }
 
 /// A number, or `*` for one that is the next value.
-fn size<'v, 'c: 'v>(rest: &mut &str, values: &mut impl Iterator<Item = &'v Value<'c>>) -> Option<usize> {
+fn size(rest: &mut &str, values: &mut Values<'_, '_>) -> Option<usize> {
     if let Some(tail) = rest.strip_prefix('*') {
         *rest = tail;
-        return match values.next() {
+        return match values.take() {
             Some(Value::Int(size)) => usize::try_from(*size).ok().map(|size| size.min(WIDTH_MAX)),
             _ => None,
         };
@@ -91,8 +144,8 @@ fn size<'v, 'c: 'v>(rest: &mut &str, values: &mut impl Iterator<Item = &'v Value
     (!digits.is_empty()).then(|| digits.parse().unwrap_or(WIDTH_MAX).min(WIDTH_MAX))
 }
 
-/// A value by its verb, before padding.
-fn formatted(verb: char, spec: &Spec, value: &Value<'_>) -> String {
+/// A value by its verb, before padding; `None` if the verb is not for it.
+fn formatted(verb: char, spec: &Spec, value: &Value<'_>) -> Option<String> {
     let signed = |text: String| {
         if text.starts_with('-') || text == "NaN" {
             text
@@ -108,7 +161,7 @@ fn formatted(verb: char, spec: &Spec, value: &Value<'_>) -> String {
         Some(count) => text.chars().take(count).collect(),
         None => text.to_owned(),
     };
-    match (verb, value) {
+    Some(match (verb, value) {
         ('T', value) => value.type_name().to_owned(),
         ('v', Value::Int(_)) => signed(value.printed()),
         ('v', Value::Float(number)) => signed(float('g', spec, *number)),
@@ -118,8 +171,8 @@ fn formatted(verb: char, spec: &Spec, value: &Value<'_>) -> String {
         ('s', Value::Text(text)) => precise(text),
         ('s', Value::Time(_) | Value::List(_) | Value::Map(_) | Value::Labels(_)) => value.printed(),
         ('q', Value::Text(text)) => quoted(&precise(text)),
-        ('x', Value::Text(text)) => hexadecimal(text),
-        ('X', Value::Text(text)) => hexadecimal(text).to_uppercase(),
+        ('x', Value::Text(text)) => hexadecimal(text, spec),
+        ('X', Value::Text(text)) => hexadecimal(text, spec).to_uppercase(),
         ('t', Value::Bool(value)) => value.to_string(),
         ('d', Value::Int(number)) => signed(number.to_string()),
         ('b', Value::Int(number)) => radix(*number, &format!("{:b}", number.unsigned_abs()), ""),
@@ -136,14 +189,17 @@ fn formatted(verb: char, spec: &Spec, value: &Value<'_>) -> String {
         ('q', Value::Int(number)) => format!("'{}'", character(*number)),
         ('U', Value::Int(number)) => format!("U+{:04X}", number.unsigned_abs()),
         ('e' | 'E' | 'f' | 'F' | 'g' | 'G', Value::Float(number)) => signed(float(verb, spec, *number)),
-        (verb, Value::Nil) => format!("%!{verb}(<nil>)"),
-        (verb, value) => format!("%!{verb}({}={})", value.type_name(), value.printed()),
-    }
+        _ => return None,
+    })
 }
 
-fn hexadecimal(text: &str) -> String {
+/// The bytes of a text; with a space in the format, one stands between them.
+fn hexadecimal(text: &str, spec: &Spec) -> String {
     let mut out = String::with_capacity(text.len() * 2);
     for byte in text.bytes() {
+        if spec.space && !out.is_empty() {
+            out.push(' ');
+        }
         let _ = write!(out, "{byte:02x}"); // a String takes every write
     }
     out

@@ -4,7 +4,7 @@
 
 use jiff::civil::DateTime;
 use jiff::tz::{Offset, TimeZone};
-use jiff::{Timestamp, ZonedDateTime};
+use jiff::{SignedDuration, Span, Timestamp, ZonedDateTime};
 
 use super::value::Value;
 
@@ -68,8 +68,21 @@ impl Instant {
 
     /// A method of Go's `time.Time`.
     pub(super) fn method<'c>(&self, name: &str, arguments: &[Value<'c>]) -> Result<Value<'c>, String> {
-        if let ("Format", [Value::Text(layout)]) = (name, arguments) {
-            return Ok(Value::text(format(self, layout)));
+        let out_of_range = || "time out of range".to_owned();
+        match (name, arguments) {
+            ("Format", [Value::Text(layout)]) => return Ok(Value::text(format(self, layout))),
+            ("After", [Value::Time(other)]) => return Ok(Value::Bool(self.nanoseconds() > other.nanoseconds())),
+            ("Before", [Value::Time(other)]) => return Ok(Value::Bool(self.nanoseconds() < other.nanoseconds())),
+            ("Equal", [Value::Time(other)]) => return Ok(Value::Bool(self.nanoseconds() == other.nanoseconds())),
+            // A duration is a number of nanoseconds.
+            ("Add", [Value::Int(duration_ns)]) => {
+                let moved = self.0.checked_add(SignedDuration::from_nanos(*duration_ns));
+                return moved.map(|zoned| Value::Time(Self(zoned))).map_err(|_| out_of_range());
+            }
+            ("AddDate", [Value::Int(years), Value::Int(months), Value::Int(days)]) => {
+                return self.add_date(*years, *months, *days).map(Value::Time).ok_or_else(out_of_range);
+            }
+            _ => {}
         }
         if !arguments.is_empty() {
             return Err(format!("wrong number of args for {name}: want 0 got {}", arguments.len()));
@@ -97,6 +110,19 @@ impl Instant {
     }
 }
 
+impl Instant {
+    /// The time of day so many years, months and days later. As in Go a day that the month does not have
+    /// counts on into the next: a month after October 31 is December 1.
+    fn add_date(&self, years: i64, months: i64, days: i64) -> Option<Self> {
+        let months = i64::from(self.0.month() - 1).checked_add(months)?;
+        let year = i64::from(self.0.year()).checked_add(years)?.checked_add(months.div_euclid(12))?;
+        let month = i8::try_from(months.rem_euclid(12) + 1).ok()?;
+        let first = self.0.datetime().with().year(i16::try_from(year).ok()?).month(month).day(1).build().ok()?;
+        let days = Span::new().try_days(i64::from(self.0.day() - 1).checked_add(days)?).ok()?;
+        first.checked_add(days).ok()?.to_zoned_datetime(self.0.time_zone().clone()).ok().map(Self)
+    }
+}
+
 fn month_index(zoned: &ZonedDateTime) -> usize {
     usize::try_from(zoned.month() - 1).unwrap_or(0)
 }
@@ -119,7 +145,9 @@ enum Chunk<'l> {
     DayOfMonth {
         pad: Option<char>,
     },
-    DayOfYear,
+    DayOfYear {
+        pad: char,
+    },
     Year,
     YearShort,
     Hour24,
@@ -154,7 +182,8 @@ const ELEMENTS: &[(&str, Chunk<'static>)] = &[
     ("Mon", Chunk::DayShort),
     ("MST", Chunk::ZoneName),
     ("01", Chunk::MonthNumber { padded: true }),
-    ("002", Chunk::DayOfYear),
+    ("002", Chunk::DayOfYear { pad: '0' }),
+    ("__2", Chunk::DayOfYear { pad: ' ' }),
     ("02", Chunk::DayOfMonth { pad: Some('0') }),
     ("03", Chunk::Hour12 { padded: true }),
     ("04", Chunk::Minute { padded: true }),
@@ -244,7 +273,8 @@ pub(super) fn format(instant: &Instant, layout: &str) -> String {
             Chunk::DayShort => DAYS[day_index(zoned)][..3].to_owned(),
             Chunk::DayOfMonth { pad: Some(' ') } => format!("{:2}", zoned.day()),
             Chunk::DayOfMonth { pad } => number(zoned.day(), pad.is_some()),
-            Chunk::DayOfYear => format!("{:03}", zoned.day_of_year()),
+            Chunk::DayOfYear { pad: '0' } => format!("{:03}", zoned.day_of_year()),
+            Chunk::DayOfYear { .. } => format!("{:3}", zoned.day_of_year()),
             Chunk::Year => format!("{:04}", zoned.year()),
             Chunk::YearShort => format!("{:02}", zoned.year().rem_euclid(100)),
             Chunk::Hour24 => number(zoned.hour(), true),
@@ -318,7 +348,12 @@ pub(super) fn parse(text: &str, layout: &str, zone: &TimeZone) -> Option<Instant
                 }
                 day = digits(&mut rest, if pad == Some('0') { 2 } else { 1 }, 2)?;
             }
-            Chunk::DayOfYear => day_of_year = Some(digits::<i16>(&mut rest, 3, 3)?),
+            Chunk::DayOfYear { pad: '0' } => day_of_year = Some(digits::<i16>(&mut rest, 3, 3)?),
+            Chunk::DayOfYear { .. } => {
+                let blanks = rest.bytes().take(2).take_while(|byte| *byte == b' ').count();
+                rest = &rest[blanks..];
+                day_of_year = Some(digits::<i16>(&mut rest, 3 - blanks, 3 - blanks)?);
+            }
             Chunk::Year => year = digits(&mut rest, 4, 4)?,
             Chunk::YearShort => {
                 let short: i16 = digits(&mut rest, 2, 2)?;

@@ -1,7 +1,7 @@
 //! Functions on texts. Offsets count bytes, as in Go, but never cut a character: what would be
 //! half a character is left out.
 
-use super::super::super::regex::Regex;
+use super::super::super::regex::{Regex, TooLong};
 use super::super::Scope;
 use super::super::exec::OUTPUT_BYTES_MAX;
 use super::super::value::Value;
@@ -15,10 +15,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
     exactly(1, "title", |_, a| Ok(Value::text(title(text_of(&a[0])?)))),
     exactly(4, "Replace", |_, a| {
         let (text, old, new) = (text_of(&a[0])?, text_of(&a[1])?, text_of(&a[2])?);
-        let count = usize::try_from(int_of(&a[3])?).unwrap_or(usize::MAX);
-        bounded(text.replacen(old, new, count))
+        replaced(text, old, new, usize::try_from(int_of(&a[3])?).unwrap_or(usize::MAX))
     }),
-    exactly(3, "replace", |_, a| bounded(text_of(&a[2])?.replace(text_of(&a[0])?, text_of(&a[1])?))),
+    exactly(3, "replace", |_, a| replaced(text_of(&a[2])?, text_of(&a[0])?, text_of(&a[1])?, usize::MAX)),
     exactly(2, "Trim", |_, a| trim(&a[0], &a[1], true, true)),
     exactly(2, "TrimLeft", |_, a| trim(&a[0], &a[1], true, false)),
     exactly(2, "TrimRight", |_, a| trim(&a[0], &a[1], false, true)),
@@ -41,16 +40,19 @@ pub(super) const FUNCTIONS: &[Function] = &[
     exactly(2, "alignRight", |_, a| align(int_of(&a[0])?, text_of(&a[1])?, false)),
     exactly(3, "regexReplaceAll", |scope, a| {
         let regex = scope.regexes.get(text_of(&a[0])?)?;
-        bounded(replace_all(&regex, text_of(&a[1])?, text_of(&a[2])?, true))
+        replace_all(&regex, text_of(&a[1])?, text_of(&a[2])?, true)
     }),
     exactly(3, "regexReplaceAllLiteral", |scope, a| {
         let regex = scope.regexes.get(text_of(&a[0])?)?;
-        bounded(replace_all(&regex, text_of(&a[1])?, text_of(&a[2])?, false))
+        replace_all(&regex, text_of(&a[1])?, text_of(&a[2])?, false)
     }),
     exactly(2, "count", |scope, a| {
         let regex = scope.regexes.get(text_of(&a[0])?)?;
         let mut count = 0;
-        each_match(&regex, text_of(&a[1])?, |_| count += 1);
+        each_match(&regex, text_of(&a[1])?, |_| {
+            count += 1;
+            Ok(())
+        })?;
         Ok(Value::Int(count))
     }),
     exactly(0, "__line__", |scope: &Scope<'_>, _| Ok(Value::Text(super::super::super::regex::readable(scope.line)))),
@@ -58,11 +60,23 @@ pub(super) const FUNCTIONS: &[Function] = &[
 
 /// A text that is no longer than a template's output may be.
 fn bounded<'c>(text: String) -> Outcome<'c> {
-    if text.len() > OUTPUT_BYTES_MAX {
-        Err(format!("more than {OUTPUT_BYTES_MAX} bytes"))
-    } else {
-        Ok(Value::text(text))
+    fits(text.len())?;
+    Ok(Value::text(text))
+}
+
+/// An error if a text of so many bytes would be longer than a template's output may be. Asked before the
+/// text is made: some functions could make gigabytes of a short line.
+fn fits(bytes: usize) -> Result<(), String> {
+    if bytes > OUTPUT_BYTES_MAX { Err(format!("more than {OUTPUT_BYTES_MAX} bytes")) } else { Ok(()) }
+}
+
+/// The first `count` occurrences of `old` replaced.
+fn replaced<'c>(text: &str, old: &str, new: &str, count: usize) -> Outcome<'c> {
+    if new.len() > old.len() {
+        let growth = text.matches(old).take(count).count().saturating_mul(new.len() - old.len());
+        fits(text.len().saturating_add(growth))?;
     }
+    Ok(Value::text(text.replacen(old, new, count)))
 }
 
 /// The bytes from `start` to `end`, without the characters that lie on a bound.
@@ -129,18 +143,14 @@ fn substr<'c>(start: i64, end: i64, text: &str) -> Outcome<'c> {
 fn indent<'c>(spaces: i64, text: &str, lead: &str) -> Outcome<'c> {
     let count = usize::try_from(spaces).map_err(|_| "strings: negative Repeat count")?;
     let lines = text.matches('\n').count() + 1;
-    if count.saturating_mul(lines) > OUTPUT_BYTES_MAX {
-        return Err(format!("more than {OUTPUT_BYTES_MAX} bytes"));
-    }
+    fits(count.saturating_mul(lines))?;
     let pad = " ".repeat(count);
     bounded(format!("{lead}{pad}{}", text.replace('\n', &format!("\n{pad}"))))
 }
 
 fn repeat<'c>(count: i64, text: &str) -> Outcome<'c> {
     let count = usize::try_from(count).map_err(|_| "strings: negative Repeat count")?;
-    if count.saturating_mul(text.len()) > OUTPUT_BYTES_MAX {
-        return Err(format!("more than {OUTPUT_BYTES_MAX} bytes"));
-    }
+    fits(count.saturating_mul(text.len()))?;
     Ok(Value::text(text.repeat(count)))
 }
 
@@ -149,9 +159,7 @@ fn align<'c>(width: i64, text: &str, left: bool) -> Outcome<'c> {
     let Ok(width) = usize::try_from(width) else {
         return Ok(Value::text(text));
     };
-    if width > OUTPUT_BYTES_MAX {
-        return Err(format!("more than {OUTPUT_BYTES_MAX} bytes"));
-    }
+    fits(width)?;
     let length = text.chars().count();
     let pad = " ".repeat(width.saturating_sub(length));
     Ok(Value::text(match (left, length > width) {
@@ -163,33 +171,39 @@ fn align<'c>(width: i64, text: &str, left: bool) -> Outcome<'c> {
 }
 
 /// Calls `take` with the places of each match and its groups; matches do not overlap, and an empty
-/// one does not follow another match directly.
-fn each_match(regex: &Regex, text: &str, mut take: impl FnMut(&regex_lite::CaptureLocations)) {
+/// one does not follow another match directly. Ends with the first error of `take`.
+fn each_match(
+    regex: &Regex,
+    text: &str,
+    mut take: impl FnMut(&regex_lite::CaptureLocations) -> Result<(), String>,
+) -> Result<(), String> {
     let mut places = regex.locations();
     let (mut at, mut last_end) = (0, None);
     while at <= text.len() && regex.captures_at(&mut places, text, at) {
         let (start, end) = places.get(0).unwrap_or((at, at));
         if start < end || last_end != Some(end) {
-            take(&places);
+            take(&places)?;
             last_end = Some(end);
         }
         at = if start < end { end } else { end + text[end..].chars().next().map_or(1, char::len_utf8) };
     }
+    Ok(())
 }
 
-fn replace_all(regex: &Regex, text: &str, replacement: &str, expands: bool) -> String {
+fn replace_all<'c>(regex: &Regex, text: &str, replacement: &str, expands: bool) -> Outcome<'c> {
     let mut out = String::with_capacity(text.len());
     let mut copied = 0;
     each_match(regex, text, |places| {
         let (start, end) = places.get(0).unwrap_or((copied, copied));
         out.push_str(&text[copied..start]);
-        if expands {
-            regex.expand(places, text, replacement, &mut out);
-        } else {
-            out.push_str(replacement);
-        }
         copied = end;
-    });
+        if expands {
+            let expanded = regex.expand(places, text, replacement, OUTPUT_BYTES_MAX, &mut out);
+            return expanded.map_err(|TooLong| format!("more than {OUTPUT_BYTES_MAX} bytes"));
+        }
+        out.push_str(replacement);
+        fits(out.len())
+    })?;
     out.push_str(&text[copied..]);
-    out
+    bounded(out)
 }
