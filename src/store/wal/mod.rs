@@ -218,7 +218,9 @@ impl Wal {
     /// Fills a segment with zeros as far as it does not exist yet, so that a commit changes no
     /// length and no allocation, and writes its header.
     fn prepare(&mut self, file: &dyn DiskFile, path: &Path, number: u64, capacity: u64) -> Result<(), Error> {
-        let zeros = vec![0; 64 << 10];
+        // The kernel keeps what one write has written together, and counts all of it as written again when a
+        // byte of it changes: so no more at a time than a commit changes.
+        let zeros = [0; 4 << 10];
         let mut at = file.len().map_err(|source| Error::io("read", path, source))?;
         while at < capacity {
             let len = (capacity - at).min(zeros.len() as u64);
