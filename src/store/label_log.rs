@@ -1,5 +1,6 @@
-//! The label log: which number stands for which label set. Append-only; a stream's record is durable
-//! before the first commit that names the number. Layout: docs/format.md, "Label log".
+//! The label log: which number stands for which label set. Records are appended; a stream's record is
+//! durable before the first commit that names the number. When most of them are of streams without
+//! entries, a start writes the log anew. Layout: docs/format.md, "Label log".
 
 use std::{
     path::{Path, PathBuf},
@@ -18,6 +19,9 @@ const MAGIC: [u8; 8] = *b"NRVLBL\x01\n";
 const RECORD_HEADER_BYTES: usize = 8;
 /// A log larger than this is none of ours: it is not read into memory.
 const LOG_READ_MAX: u64 = 1 << 30;
+
+/// A log is written anew once so many bytes of it, and more than half, are of streams without entries.
+const DEAD_BYTES_MIN: usize = 64 << 10;
 
 /// The open log.
 #[derive(Debug)]
@@ -69,14 +73,7 @@ impl LabelLog {
     pub(super) fn append(&mut self, streams: &[(u32, Arc<LabelSet>)]) -> Result<(), Error> {
         let mut bytes = Vec::new();
         for (number, labels) in streams {
-            let start = bytes.len();
-            bytes.resize(start + RECORD_HEADER_BYTES, 0);
-            bytes.extend_from_slice(&number.to_le_bytes());
-            put_set(&mut bytes, labels);
-            let len = u32::try_from(bytes.len() - start - RECORD_HEADER_BYTES).unwrap_or(u32::MAX);
-            let crc = crc32fast::hash(&bytes[start + RECORD_HEADER_BYTES..]);
-            bytes[start..start + 4].copy_from_slice(&len.to_le_bytes());
-            bytes[start + 4..start + 8].copy_from_slice(&crc.to_le_bytes());
+            put_record(&mut bytes, *number, labels);
         }
         self.file.write_all_at(&bytes, self.end).map_err(|source| Error::io("write", &self.path, source))?;
         self.file.sync().map_err(|source| Error::io("sync", &self.path, source))?;
@@ -84,10 +81,50 @@ impl LabelLog {
         Ok(())
     }
 
+    /// Writes the log anew with the records of these streams alone, if that is worth it. Says whether it was.
+    pub(super) fn compact<'s>(
+        &mut self,
+        disk: &dyn Disk,
+        streams: impl Iterator<Item = (u32, &'s LabelSet)>,
+    ) -> Result<bool, Error> {
+        let mut bytes = MAGIC.to_vec();
+        for (number, labels) in streams {
+            put_record(&mut bytes, number, labels);
+        }
+        let dead_bytes = usize::try_from(self.end).unwrap_or(usize::MAX).saturating_sub(bytes.len());
+        if dead_bytes < DEAD_BYTES_MIN || dead_bytes < bytes.len() {
+            return Ok(false);
+        }
+        let path = self.path.with_extension("log.new");
+        let dir = path.parent().unwrap_or(Path::new("."));
+        let failed = |action| {
+            let path = path.clone();
+            move |source| Error::io(action, path, source)
+        };
+        let file = disk.open(&path, Open::Create).map_err(failed("create"))?;
+        let written = file.set_len(0).and_then(|()| file.write_all_at(&bytes, 0)).and_then(|()| file.sync());
+        written.map_err(failed("write"))?;
+        disk.rename(&path, &self.path).map_err(failed("rename"))?;
+        (self.file, self.end) = (file, bytes.len() as u64);
+        disk.sync_dir(dir).map_err(|source| Error::io("sync", dir, source))?;
+        Ok(true)
+    }
+
     /// Length of the log in bytes.
     pub(super) fn bytes(&self) -> u64 {
         self.end
     }
+}
+
+fn put_record(bytes: &mut Vec<u8>, number: u32, labels: &LabelSet) {
+    let start = bytes.len();
+    bytes.resize(start + RECORD_HEADER_BYTES, 0);
+    bytes.extend_from_slice(&number.to_le_bytes());
+    put_set(bytes, labels);
+    let len = u32::try_from(bytes.len() - start - RECORD_HEADER_BYTES).unwrap_or(u32::MAX);
+    let crc = crc32fast::hash(&bytes[start + RECORD_HEADER_BYTES..]);
+    bytes[start..start + 4].copy_from_slice(&len.to_le_bytes());
+    bytes[start + 4..start + 8].copy_from_slice(&crc.to_le_bytes());
 }
 
 /// The streams, where the last whole record ends, and what was found damaged.

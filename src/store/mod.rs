@@ -154,12 +154,17 @@ impl Store {
 
     fn open_on(disk: Arc<dyn Disk>, options: Options, lock: DirLock) -> Result<Self, Error> {
         let recovered = recovery::recover(&disk, &options.path)?;
-        let Recovered { mut state, wal, label_log, chunks, findings, entries_replayed } = recovered;
+        let Recovered { mut state, wal, mut label_log, chunks, findings, entries_replayed } = recovered;
         for finding in &findings {
             log::warn!("recovery: {finding}");
         }
         if entries_replayed > 0 {
             log::info!("recovery: {entries_replayed} entries taken from the log");
+        }
+        match label_log.compact(&*disk, state.streams_to_remember()) {
+            Ok(true) => log::info!("streams whose entries are all gone were taken out of the label log"),
+            Ok(false) => {}
+            Err(error) => log::warn!("{error}; the label log stays as it is until the next start"),
         }
         // A store that is over its limits is brought under them at once.
         state.retention_at = Some(Instant::now());

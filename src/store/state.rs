@@ -256,6 +256,14 @@ impl State {
         self.ages.oldest_segment().unwrap_or(self.segment)
     }
 
+    /// Streams with entries, and the last one: its number must not be given out again.
+    pub(super) fn streams_to_remember(&self) -> impl Iterator<Item = (u32, &LabelSet)> {
+        let last = self.streams.last_key_value().map(|(number, _)| *number);
+        let all = self.streams.iter().map(|(number, stream)| (*number, stream));
+        let kept = all.filter(move |(number, stream)| stream.holds_entries() || Some(*number) == last);
+        kept.map(|(number, stream)| (number, &*stream.labels))
+    }
+
     /// Moves the head of a stream to what is being sealed; returns its bytes in memory and of text.
     pub(super) fn start_sealing(&mut self, number: u32) -> (usize, usize) {
         let Some(stream) = self.streams.get_mut(&number) else { return (0, 0) };
@@ -284,6 +292,10 @@ impl State {
 }
 
 impl Stream {
+    fn holds_entries(&self) -> bool {
+        !(self.blocks.is_empty() && self.head.is_empty() && self.sealing.is_empty())
+    }
+
     fn overlaps(&self, start_ns: i64, end_ns: i64) -> bool {
         let blocks = self.blocks.iter().rev().map(|block| (block.min_ns, block.max_ns));
         let runs = self.head.runs.iter().chain(&self.sealing.runs).map(|run| (run.min_ns, run.max_ns));

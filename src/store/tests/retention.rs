@@ -127,3 +127,44 @@ fn a_full_disk_makes_room_by_itself() {
     }
     assert_eq!(read(&store, "a").len(), 400);
 }
+
+/// Streams that come and go, such as those of files with a date in their names, do not pile up.
+#[test]
+fn streams_whose_entries_are_gone_are_forgotten_by_a_start() {
+    let (dir, disk) = (TempDir::new(), MemDisk::default());
+    let store = open(&disk, &dir).unwrap();
+    let name = |n: usize| format!("{n} {}", "long ".repeat(40));
+    for n in 0..600 {
+        push(&store, &name(n), [(if n < 500 { 1 } else { DAY_NS * 9 }, "line".to_owned())]).unwrap();
+    }
+    store.flush().unwrap();
+    let old = disk.paths().into_iter().find(|path| path.to_string_lossy().contains("1970-01-01")).unwrap();
+    let day = crate::store::lock(&store.0.shared.chunks).files().next().map(|(key, _)| key.clone()).unwrap();
+    crate::store::lock(&store.0.shared.chunks).remove(&day).unwrap();
+    assert!(!disk.paths().contains(&old));
+    // The log still has the entries; what is let go of it is not at issue here.
+    for path in disk.paths().iter().filter(|path| path.extension().is_some_and(|extension| extension == "wal")) {
+        disk.edit(path, |bytes| bytes.fill(0));
+    }
+    drop(store);
+    let log_bytes = |disk: &MemDisk| {
+        let mut len = 0;
+        disk.edit(&dir.path().join("streams.log"), |bytes| len = bytes.len());
+        len
+    };
+    let before = log_bytes(&disk);
+    let disk = disk.after_kill();
+    drop(open(&disk, &dir).unwrap());
+    assert!(log_bytes(&disk) * 4 < before, "{} of {before} bytes", log_bytes(&disk));
+    let disk = disk.after_power_cut(&mut Random(1));
+    let store = open(&disk, &dir).unwrap();
+    assert_eq!(store.stats().streams, 100);
+    assert_eq!(read(&store, &name(599)).len(), 1);
+    // A stream that comes back is a new one.
+    push(&store, &name(3), [(DAY_NS * 9, "again".to_owned())]).unwrap();
+    store.commit().unwrap();
+    drop(store);
+    let store = open(&disk.after_kill(), &dir).unwrap();
+    assert_eq!(read(&store, &name(3)), [(DAY_NS * 9, "again".to_owned())]);
+    assert_eq!(store.streams(&[], 0, i64::MAX).len(), 101);
+}
