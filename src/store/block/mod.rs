@@ -21,7 +21,10 @@ pub(super) use parts::Parts;
 
 use std::ops::Range;
 
-use self::{filter::FilterBuilder, templates::Templates};
+use self::{
+    filter::{FilterBuilder, GRAM_BYTES},
+    templates::Templates,
+};
 use super::{codec::Deflater, snapshot::Columns};
 use crate::labels::{Entries, LabelSet, Literal};
 
@@ -66,17 +69,15 @@ impl Encoder {
         let (min_ns, max_ns) = entries.time_span_ns().unwrap_or_default();
         let start = out.len();
         out.resize(start + HEADER_BYTES, 0);
+        let has_templates = self.templates.lay_out(entries);
         let filter_start = out.len();
-        self.filter.put(entries, out);
+        self.put_filter(entries, has_templates, out);
         let filter = stored_part(out, filter_start);
         let timestamps = self.part(&[&timestamps::encode(entries.timestamps_ns())], out);
         let (metadata, has_metadata_columns) = metadata::encode(entries);
         let metadata = self.part(&[&metadata], out);
-        let (codec, lengths) = if self.templates.lay_out(entries) {
-            (Codec::Templates, None)
-        } else {
-            (Codec::Text, text::lengths(entries))
-        };
+        let (codec, lengths) =
+            if has_templates { (Codec::Templates, None) } else { (Codec::Text, text::lengths(entries)) };
         let (text, side) = match codec {
             Codec::Templates => {
                 let text = put_part(&mut self.deflater, &self.templates.sections(), out);
@@ -110,6 +111,17 @@ impl Encoder {
         };
         out[start..start + HEADER_BYTES].copy_from_slice(&header.encode());
         header
+    }
+
+    fn put_filter(&mut self, entries: &Entries, has_templates: bool, out: &mut Vec<u8>) {
+        if has_templates {
+            self.templates.for_each_new_piece(entries, GRAM_BYTES, |piece| self.filter.mark(piece));
+        } else {
+            for at in 0..entries.len() {
+                self.filter.mark(entries.line(at));
+            }
+        }
+        self.filter.finish(out);
     }
 
     fn part(&mut self, sections: &[&[u8]], out: &mut Vec<u8>) -> Part {

@@ -78,13 +78,16 @@ pub(in crate::store) struct PackedText<'h> {
 }
 
 impl PackedText<'_> {
-    /// Whether a line may hold `needle`, upper and lower case told apart. Costs a search over what is
-    /// inflated, which with templates is a fraction of the text: the longest run of letters of the needle
-    /// must lie there in one piece. Only hexadecimal digits, and digits, may be packed beside it.
+    /// Whether a line may hold `needle`, upper and lower case told apart. Costs searches over what is
+    /// inflated, which with templates is a fraction of the text: runs of letters and digits lie there in one piece,
+    /// unless they are digits only, which columns keep as numbers, or hexadecimal ones, which may be packed beside it.
     pub(in crate::store) fn may_contain(&self, needle: &[u8]) -> bool {
-        let runs = needle.split(|byte| !byte.is_ascii_alphabetic());
-        let whole = runs.filter(|run| run.iter().any(|byte| !byte.is_ascii_hexdigit()));
-        whole.max_by_key(|run| run.len()).is_none_or(|run| memchr::memmem::find(&self.text, run).is_some())
+        let runs = needle.split(|byte| !byte.is_ascii_alphanumeric());
+        runs.filter(|run| !run.iter().all(u8::is_ascii_digit)).all(|run| {
+            memchr::memmem::find(&self.text, run).is_some()
+                || run.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+                    && templates::may_be_packed(&self.side, run)
+        })
     }
 
     /// All lines, each followed by a newline, and the places of these newlines.

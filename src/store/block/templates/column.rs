@@ -5,6 +5,7 @@ use super::{
         DIGITS_MAX, Interner, bit_width, is_plain, pack_bits, parse_decimal, put_bytes, put_u64, zigzag,
     },
     cost::{BIT, Entropy},
+    hexadecimal,
     lanes::{CONSTANT, DICTIONARY, HEXADECIMAL, Lanes, PACKED, SMALL, STEPS, TEXT},
     split::{DIGIT, HEX, LETTER, OTHER, Slot},
 };
@@ -122,7 +123,7 @@ impl Columns {
                 layout.push(HEXADECIMAL);
                 put_u64(layout, digits as u64);
                 for slot in column {
-                    put_hexadecimal(slot.of(text), &mut lanes.side);
+                    hexadecimal::put(slot.of(text), &mut lanes.side);
                 }
             }
         }
@@ -274,11 +275,6 @@ fn put_text(text: &[u8], column: &[Slot], bytes: usize, len: Option<usize>, lane
     for slot in column {
         lanes.text.extend_from_slice(slot.of(text));
     }
-}
-
-fn put_hexadecimal(digits: &[u8], out: &mut Vec<u8>) {
-    let digit = |byte: u8| if byte <= b'9' { byte - b'0' } else { byte - b'a' + 10 };
-    out.extend(digits.chunks(2).map(|pair| (digit(pair[0]) << 4) | pair.get(1).map_or(0, |low| digit(*low))));
 }
 
 fn is_wide(slot: Slot) -> bool {

@@ -44,12 +44,14 @@
 
 mod column;
 mod cost;
+mod hexadecimal;
 mod lanes;
 mod plan;
 mod rebuild;
 mod split;
 mod values;
 
+pub(super) use hexadecimal::may_contain as may_be_packed;
 pub(super) use lanes::MOVE_BYTES;
 pub(super) use rebuild::rebuild;
 
@@ -185,6 +187,12 @@ impl Templates {
                 *slot = slot.to(*last);
             }
         }
+    }
+
+    /// Gives pieces of lines that together hold every sequence of `bytes` bytes that a line holds: of each template
+    /// one whole line, of the others what is near a slot and differs from the line before.
+    pub(super) fn for_each_new_piece(&self, entries: &Entries, bytes: usize, each: impl FnMut(&[u8])) {
+        self.plan.for_each_new_piece(entries, bytes, each);
     }
 
     /// The sections of the text part, in order.

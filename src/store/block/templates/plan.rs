@@ -1,5 +1,7 @@
 //! Which lines of a block share a template, and which leading slots all of them share.
 
+use std::ops::Range;
+
 use super::{
     super::super::codec::Interner,
     split::{MARK, OTHER, QUOTE, Slot, Slots, split},
@@ -158,15 +160,54 @@ impl Plan {
 
     /// All slots of all lines.
     pub(super) fn used_slots(&self) -> impl Iterator<Item = Slot> {
-        self.lines.iter().flat_map(|line| {
-            let template = &self.templates[line.template as usize];
-            let header = if template.has_header { self.header_slots } else { 0 };
-            let (header_slot, slot) = (line.header_slot as usize, line.slot as usize);
-            self.slots[header_slot..header_slot + header]
-                .iter()
-                .chain(&self.slots[slot..slot + template.slots])
-                .copied()
-        })
+        let template_of = |line: &Line| &self.templates[line.template as usize];
+        self.lines.iter().flat_map(move |line| self.slots_of(template_of(line), line)).copied()
+    }
+
+    /// The slots of a line, in order.
+    fn slots_of(&self, template: &Template, line: &Line) -> impl Iterator<Item = &Slot> {
+        let header = if template.has_header { self.header_slots } else { 0 };
+        let (header_slot, slot) = (line.header_slot as usize, line.slot as usize);
+        self.slots[header_slot..header_slot + header].iter().chain(&self.slots[slot..slot + template.slots])
+    }
+
+    /// See `Templates::for_each_new_piece`: what touches no slot is the same in all lines of a template, and a
+    /// piece has the same slots in each of them.
+    pub(super) fn for_each_new_piece(&self, entries: &Entries, bytes: usize, mut each: impl FnMut(&[u8])) {
+        let (text, margin) = (entries.text(), bytes - 1);
+        let mut before: Vec<Range<usize>> = Vec::new();
+        for template in &self.templates {
+            before.clear();
+            let lines = &self.order[template.first_line as usize..][..template.lines as usize];
+            for (nth, at) in lines.iter().map(|line| *line as usize).enumerate() {
+                let (start, end) = (entries.start(at), entries.ends()[at] as usize);
+                if nth == 0 {
+                    each(&text[start..end]);
+                }
+                let mut number = 0;
+                let mut add = |piece: Range<usize>| {
+                    if nth == 0 {
+                        before.push(piece);
+                    } else {
+                        let before = std::mem::replace(&mut before[number], piece.clone());
+                        if text[before] != text[piece.clone()] {
+                            each(&text[piece]);
+                        }
+                    }
+                    number += 1;
+                };
+                let mut piece = start..start;
+                for slot in self.slots_of(template, &self.lines[at]) {
+                    let (near, far) = (slot.start().saturating_sub(margin).max(start), (slot.end() + margin).min(end));
+                    if near > piece.end {
+                        add(std::mem::replace(&mut piece, near..far));
+                    } else {
+                        piece.end = far;
+                    }
+                }
+                add(piece);
+            }
+        }
     }
 
     /// What all lines with the header have in its slot `number`.

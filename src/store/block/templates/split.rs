@@ -66,6 +66,11 @@ impl Slot {
         &text[self.start as usize..self.end()]
     }
 
+    /// Where it starts in the text of the block.
+    pub(super) fn start(self) -> usize {
+        self.start as usize
+    }
+
     /// Where it ends in the text of the block.
     pub(super) fn end(self) -> usize {
         self.start as usize + self.len()

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::{
     super::super::codec::{BitUnpacker, Malformed, Reader, packed_bytes, put_decimal, unzigzag},
+    hexadecimal,
     lanes::{CONSTANT, DICTIONARY, HEXADECIMAL, MOVE_BYTES, PACKED, SMALL, STEPS, TEXT},
 };
 
@@ -219,7 +220,7 @@ impl<'a> Columns<'a> {
                 let packed = self.side.get(*from..*from + digits.div_ceil(2))?;
                 *from += packed.len();
                 for (pair, byte) in text.get_mut(at..at + packed.len() * 2)?.chunks_exact_mut(2).zip(packed) {
-                    pair.copy_from_slice(&HEX_PAIRS[usize::from(*byte)]);
+                    pair.copy_from_slice(&hexadecimal::PAIRS[usize::from(*byte)]);
                 }
                 Some(at + *digits)
             }
@@ -245,14 +246,3 @@ fn take_first(bytes: &mut &[u8]) -> Option<u8> {
     *bytes = rest;
     Some(*first)
 }
-
-static HEX_PAIRS: [[u8; 2]; 256] = {
-    let digits = b"0123456789abcdef";
-    let mut pairs = [[0; 2]; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        pairs[byte] = [digits[byte >> 4], digits[byte & 0xf]];
-        byte += 1;
-    }
-    pairs
-};
