@@ -3,7 +3,7 @@
 
 /// Why a text could not be read on; the texts are what clients see as `__error_details__`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Malformed {
+pub enum Malformed {
     /// An object without an end, or something in it that is no member.
     Object,
     /// An array without an end.
@@ -27,7 +27,7 @@ impl Malformed {
 
 /// What the scanner stands on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Value<'t> {
+pub enum Value<'t> {
     /// A string, without its quotes, its escapes not resolved.
     String(&'t str),
     /// A number, `true` or `false`, as written.
@@ -42,14 +42,14 @@ pub(super) enum Value<'t> {
 
 /// Reads a JSON text from front to back.
 #[derive(Clone, Debug)]
-pub(super) struct Scanner<'t> {
+pub struct Scanner<'t> {
     text: &'t str,
     at: usize,
 }
 
 impl<'t> Scanner<'t> {
     /// A scanner at the start of `text`.
-    pub(super) fn new(text: &'t str) -> Self {
+    pub fn new(text: &'t str) -> Self {
         Self { text, at: 0 }
     }
 
@@ -58,7 +58,7 @@ impl<'t> Scanner<'t> {
     }
 
     /// The next byte that is no white space; 0 at the end.
-    pub(super) fn peek(&mut self) -> u8 {
+    pub fn peek(&mut self) -> u8 {
         while let Some(byte) = self.bytes().get(self.at) {
             match byte {
                 b' ' | b'\t' | b'\n' | b'\r' => self.at += 1,
@@ -69,7 +69,7 @@ impl<'t> Scanner<'t> {
     }
 
     /// Moves past `symbol` if it is next, white space aside.
-    pub(super) fn eat(&mut self, symbol: u8) -> bool {
+    pub fn eat(&mut self, symbol: u8) -> bool {
         let found = self.peek() == symbol;
         self.at += usize::from(found);
         found
@@ -77,7 +77,7 @@ impl<'t> Scanner<'t> {
 
     /// The key of the next member of an object; the scanner stands behind its colon then. `None` at
     /// the end of the object, which is passed.
-    pub(super) fn key(&mut self) -> Result<Option<&'t str>, Malformed> {
+    pub fn key(&mut self) -> Result<Option<&'t str>, Malformed> {
         if self.eat(b'}') {
             return Ok(None);
         }
@@ -89,7 +89,7 @@ impl<'t> Scanner<'t> {
     }
 
     /// Moves past what separates members or elements, which may be missing before the `end`.
-    pub(super) fn separator(&mut self, end: u8) -> Result<(), Malformed> {
+    pub fn separator(&mut self, end: u8) -> Result<(), Malformed> {
         if self.eat(b',') || self.peek() == end {
             return Ok(());
         }
@@ -97,7 +97,7 @@ impl<'t> Scanner<'t> {
     }
 
     /// A value, an object as a whole.
-    pub(super) fn value(&mut self) -> Result<Value<'t>, Malformed> {
+    pub fn value(&mut self) -> Result<Value<'t>, Malformed> {
         let first = self.peek();
         let start = self.at;
         Ok(match first {
@@ -174,7 +174,7 @@ pub(super) fn append_string(raw: &str, out: &mut String) {
 }
 
 /// Appends `raw` with its JSON escapes resolved; `None` if one is malformed.
-pub(super) fn append_unescaped(raw: &str, out: &mut String) -> Option<()> {
+pub fn append_unescaped(raw: &str, out: &mut String) -> Option<()> {
     let mut rest = raw;
     while let Some(at) = memchr::memchr(b'\\', rest.as_bytes()) {
         out.push_str(&rest[..at]);

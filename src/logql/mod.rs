@@ -11,8 +11,10 @@
 mod ast;
 mod entry;
 mod error;
+mod fields;
 mod filter;
 mod json_scan;
+mod layout;
 mod lexer;
 mod literal;
 mod parser;
@@ -33,12 +35,15 @@ pub use ast::{
     RangeAggregation, RangeOp, Stage, Unwrap, VectorAggregation, VectorOp,
 };
 pub use error::ParseError;
+pub use fields::{Expressions, FieldTemplate, Fields, LineFilters};
 pub use filter::Needle;
-pub use parser::{QUERY_BYTES_MAX, parse, parse_label_set, parse_selector};
+pub use json_scan::{Malformed, Scanner, Value as JsonValue, append_unescaped};
+pub use layout::{Layout, Written};
+pub use parser::{QUERY_BYTES_MAX, parse, parse_filter, parse_label_set, parse_selector};
 pub use pipeline::{LineLabels, Passed, Pipeline, Runner};
 pub use print::pretty;
 pub use regex::{Form, Regex, Searcher, readable};
-pub use stage::json_keys_of;
+pub use stage::{decolorize, json_keys_of, logfmt_pairs};
 pub use template::Clock;
 pub use units::parse_bytes;
 pub use wanted::Needs;

@@ -70,6 +70,17 @@ impl LineTest {
         }
     }
 
+    /// Whether a line passes, for who tests few.
+    pub(super) fn keeps(&self, line: &[u8]) -> bool {
+        let holds = self.alternatives.iter().any(|operand| match operand {
+            Operand::Contains { needle, .. } => needle.is_in(line),
+            Operand::Regex(regex) => regex.is_match(line),
+            Operand::Pattern(pattern) => pattern.is_match(line),
+            Operand::Ip(ip) => ip.is_in(line),
+        });
+        holds != self.negated
+    }
+
     /// The test in the hands of one thread.
     pub(super) fn probe(&self) -> LineProbe<'_> {
         let probes = self.alternatives.iter().map(|operand| match operand {

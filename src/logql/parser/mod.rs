@@ -9,7 +9,7 @@ mod label_set;
 mod log;
 mod metric;
 
-use super::ast::{Expr, LogExpr};
+use super::ast::{Expr, LineFilter, LogExpr, Stage};
 use super::error::ParseError;
 use super::lexer::Lexer;
 use super::token::{Spanned, Token};
@@ -38,6 +38,19 @@ pub fn parse(text: &str) -> Result<Expr, ParseError> {
         return Err(ParseError::Whole(UNSELECTIVE.to_owned()));
     }
     Ok(expr)
+}
+
+/// Parses a selector with line filters and no other stage. Unlike that of a query it may match everything.
+pub fn parse_filter(text: &str) -> Result<(Vec<Matcher>, Vec<LineFilter>), ParseError> {
+    let refused = || ParseError::Refused("only label matchers and line filters are supported".to_owned());
+    let Expr::Log(LogExpr { selector, stages }) = Parser::new(text).whole_query()? else {
+        return Err(refused());
+    };
+    let filters = stages.into_iter().map(|stage| match stage {
+        Stage::LineFilter(filter) => Ok(filter),
+        _ => Err(refused()),
+    });
+    Ok((selector, filters.collect::<Result<_, _>>()?))
 }
 
 /// Parses a selector without a pipeline, as `labels` and `series` take it.

@@ -20,21 +20,24 @@ impl Compiled for Decolorize {
 
 impl Worker for &Decolorize {
     fn run(&mut self, entry: &mut Entry<'_, '_>) -> bool {
-        entry.rewrite(|line, _, out| {
-            let mut rest = line;
-            while let Some(at) = memchr::memchr2(ESCAPE, CONTROL_SEQUENCE[0], rest) {
-                out.extend_from_slice(&rest[..at]);
-                let length = sequence_length(&rest[at..]);
-                if length == 0 {
-                    out.push(rest[at]);
-                }
-                rest = &rest[at + length.max(1)..];
-            }
-            out.extend_from_slice(rest);
-            rest.len() < line.len()
-        });
+        entry.rewrite(|line, _, out| decolorize(line, out));
         true
     }
+}
+
+/// Appends a line without its escape sequences. Returns false if there may be none, and the line is as it was.
+pub fn decolorize(line: &[u8], out: &mut Vec<u8>) -> bool {
+    let mut rest = line;
+    while let Some(at) = memchr::memchr2(ESCAPE, CONTROL_SEQUENCE[0], rest) {
+        out.extend_from_slice(&rest[..at]);
+        let length = sequence_length(&rest[at..]);
+        if length == 0 {
+            out.push(rest[at]);
+        }
+        rest = &rest[at + length.max(1)..];
+    }
+    out.extend_from_slice(rest);
+    rest.len() < line.len()
 }
 
 /// The length of the sequence that `text` starts with; 0 if it starts with none. After the

@@ -105,6 +105,26 @@ impl LogfmtWorker<'_> {
     }
 }
 
+/// Calls `take` with every key of a line and its value, up to the first pair that is malformed.
+/// Returns whether there is none.
+pub fn logfmt_pairs(line: &str, mut take: impl FnMut(&str, &str)) -> bool {
+    let mut pairs = Pairs { line, at: 0 };
+    let mut unescaped = String::new();
+    while let Some(pair) = pairs.next() {
+        let Ok(pair) = pair else { return false };
+        if pair.escaped {
+            unescaped.clear();
+            if append_unescaped(pair.value, &mut unescaped).is_none() {
+                return false;
+            }
+            take(pair.key, &unescaped);
+        } else {
+            take(pair.key, pair.value);
+        }
+    }
+    true
+}
+
 /// Appends a value; what stands for a broken character becomes a space.
 fn append_value(value: &str, out: &mut String) {
     if value.contains('\u{fffd}') {

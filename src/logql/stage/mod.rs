@@ -24,7 +24,9 @@ use super::template::Clock;
 
 pub(super) use unwrap::UnwrapStage;
 
+pub use decolorize::decolorize;
 pub use json_keys::json_keys_of;
+pub use logfmt::logfmt_pairs;
 
 /// A stage ready to run, shared by all threads of a query.
 pub(super) trait Compiled: Debug + Send + Sync {

@@ -12,7 +12,7 @@ mod time;
 mod value;
 
 use std::cell::RefCell;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use super::entry::{ERROR, ERROR_DETAILS, Labels};
 use super::regex::{Form, Regex};
@@ -139,20 +139,20 @@ pub(super) struct Scope<'c> {
 
 /// The expressions that one thread's templates have used, compiled.
 #[derive(Debug, Default)]
-pub(super) struct Regexes(RefCell<Vec<(String, Rc<Regex>)>>);
+pub(super) struct Regexes(RefCell<Vec<(String, Arc<Regex>)>>);
 
 impl Regexes {
     /// The compiled expression; the error is Go's.
-    fn get(&self, source: &str) -> Result<Rc<Regex>, String> {
+    fn get(&self, source: &str) -> Result<Arc<Regex>, String> {
         let mut known = self.0.borrow_mut();
         if let Some((_, regex)) = known.iter().find(|(text, _)| text == source) {
-            return Ok(Rc::clone(regex));
+            return Ok(Arc::clone(regex));
         }
-        let regex = Rc::new(Regex::new(source, Form::Part)?);
+        let regex = Arc::new(Regex::new(source, Form::Part)?);
         if known.len() == REGEXES_MAX {
             known.remove(0);
         }
-        known.push((source.to_owned(), Rc::clone(&regex)));
+        known.push((source.to_owned(), Arc::clone(&regex)));
         Ok(regex)
     }
 }

@@ -6,23 +6,8 @@ use jiff::civil::DateTime;
 use jiff::tz::{Offset, TimeZone};
 use jiff::{SignedDuration, Span, Timestamp, ZonedDateTime};
 
+use super::super::layout::{Chunk, DAYS, Layout, MONTHS, offset_parts};
 use super::value::Value;
-
-const MONTHS: [&str; 12] = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-];
-const DAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
 
 /// What templates know of the world: the language has no clock of its own.
 #[derive(Clone, Debug)]
@@ -131,141 +116,14 @@ fn day_index(zoned: &ZonedDateTime) -> usize {
     usize::try_from(zoned.weekday().to_sunday_zero_offset()).unwrap_or(0)
 }
 
-/// A piece of a layout.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Chunk<'l> {
-    Literal(&'l str),
-    Month,
-    MonthShort,
-    MonthNumber {
-        padded: bool,
-    },
-    Day,
-    DayShort,
-    DayOfMonth {
-        pad: Option<char>,
-    },
-    DayOfYear {
-        pad: char,
-    },
-    Year,
-    YearShort,
-    Hour24,
-    Hour12 {
-        padded: bool,
-    },
-    Minute {
-        padded: bool,
-    },
-    Second {
-        padded: bool,
-    },
-    Noon {
-        upper: bool,
-    },
-    ZoneName,
-    /// `-07:00` and its kin, as the layout writes it; with `Z` in front, UTC is written as Z.
-    Offset(&'static str),
-    /// Digits behind the second, with the separator that leads them.
-    Fraction {
-        separator: char,
-        digits: usize,
-        trimmed: bool,
-    },
-}
-
-/// The layout's elements, the longer of two that begin alike first.
-const ELEMENTS: &[(&str, Chunk<'static>)] = &[
-    ("January", Chunk::Month),
-    ("Jan", Chunk::MonthShort),
-    ("Monday", Chunk::Day),
-    ("Mon", Chunk::DayShort),
-    ("MST", Chunk::ZoneName),
-    ("01", Chunk::MonthNumber { padded: true }),
-    ("002", Chunk::DayOfYear { pad: '0' }),
-    ("__2", Chunk::DayOfYear { pad: ' ' }),
-    ("02", Chunk::DayOfMonth { pad: Some('0') }),
-    ("03", Chunk::Hour12 { padded: true }),
-    ("04", Chunk::Minute { padded: true }),
-    ("05", Chunk::Second { padded: true }),
-    ("06", Chunk::YearShort),
-    ("15", Chunk::Hour24),
-    ("1", Chunk::MonthNumber { padded: false }),
-    ("2006", Chunk::Year),
-    ("_2006", Chunk::Literal("_")),
-    ("_2", Chunk::DayOfMonth { pad: Some(' ') }),
-    ("2", Chunk::DayOfMonth { pad: None }),
-    ("3", Chunk::Hour12 { padded: false }),
-    ("4", Chunk::Minute { padded: false }),
-    ("5", Chunk::Second { padded: false }),
-    ("PM", Chunk::Noon { upper: true }),
-    ("pm", Chunk::Noon { upper: false }),
-    ("-07:00:00", Chunk::Offset("-07:00:00")),
-    ("-070000", Chunk::Offset("-070000")),
-    ("-07:00", Chunk::Offset("-07:00")),
-    ("-0700", Chunk::Offset("-0700")),
-    ("-07", Chunk::Offset("-07")),
-    ("Z07:00:00", Chunk::Offset("Z07:00:00")),
-    ("Z070000", Chunk::Offset("Z070000")),
-    ("Z07:00", Chunk::Offset("Z07:00")),
-    ("Z0700", Chunk::Offset("Z0700")),
-    ("Z07", Chunk::Offset("Z07")),
-];
-
-/// Cuts a layout into its chunks.
-fn chunks(layout: &str) -> Vec<Chunk<'_>> {
-    let mut found = Vec::new();
-    let (mut literal, mut at) = (0, 0);
-    while at < layout.len() {
-        let Some((length, chunk)) = element(&layout[at..]) else {
-            at += layout[at..].chars().next().map_or(1, char::len_utf8);
-            continue;
-        };
-        if literal < at {
-            found.push(Chunk::Literal(&layout[literal..at]));
-        }
-        found.push(chunk);
-        at += length;
-        literal = at;
-    }
-    if literal < layout.len() {
-        found.push(Chunk::Literal(&layout[literal..]));
-    }
-    found
-}
-
-/// The element at the start of a layout and its length.
-fn element(rest: &str) -> Option<(usize, Chunk<'static>)> {
-    if let Some(separator @ ('.' | ',')) = rest.chars().next()
-        && let Some(digit @ (b'0' | b'9')) = rest.as_bytes().get(1).copied()
-    {
-        let digits = rest.bytes().skip(1).take_while(|byte| *byte == digit).count();
-        if !rest[1 + digits..].starts_with(|c: char| c.is_ascii_digit()) {
-            return Some((1 + digits, Chunk::Fraction { separator, digits, trimmed: digit == b'9' }));
-        }
-    }
-    let fitting = ELEMENTS.iter().filter(|(text, _)| rest.starts_with(text));
-    let (text, chunk) = fitting.max_by_key(|(text, _)| text.len())?;
-    // `Jan` in `January` is found as the longer; in `Janet` it is text.
-    let word_goes_on = matches!(chunk, Chunk::MonthShort | Chunk::DayShort)
-        && rest[text.len()..].starts_with(|c: char| c.is_ascii_lowercase());
-    if word_goes_on {
-        return None;
-    }
-    if *text == "_2006" {
-        return Some((1, *chunk));
-    }
-    Some((text.len(), *chunk))
-}
-
 /// Prints a time by a layout.
 pub(super) fn format(instant: &Instant, layout: &str) -> String {
     let zoned = &instant.0;
     let mut out = String::new();
-    for chunk in chunks(layout) {
+    for chunk in Layout::go(layout).chunks() {
         let hour12 = if zoned.hour() % 12 == 0 { 12 } else { zoned.hour() % 12 };
-        let text = match chunk {
-            Chunk::Literal(text) => text.to_owned(),
+        let text = match *chunk {
+            Chunk::Literal(ref text) => text.clone(),
             Chunk::Month => MONTHS[month_index(zoned)].to_owned(),
             Chunk::MonthShort => MONTHS[month_index(zoned)][..3].to_owned(),
             Chunk::MonthNumber { padded } => number(zoned.month(), padded),
@@ -320,150 +178,20 @@ fn print_offset(offset: Offset, style: &str) -> String {
     format!("{sign}{}", parts[..offset_parts(style)].join(if style.contains(':') { ":" } else { "" }))
 }
 
-/// How many of hours, minutes and seconds an offset is written with.
-fn offset_parts(style: &str) -> usize {
-    style.bytes().filter(u8::is_ascii_digit).count() / 2
-}
-
 /// Reads a time by a layout, in `zone` unless the text names an offset; `None` if it does not fit.
 pub(super) fn parse(text: &str, layout: &str, zone: &TimeZone) -> Option<Instant> {
-    let mut rest = text;
-    let (mut year, mut month, mut day, mut day_of_year) = (0_i16, 1_i8, 1_i8, None);
-    let (mut hour, mut minute, mut second, mut nanosecond) = (0_i8, 0_i8, 0_i8, 0_i32);
-    let (mut afternoon, mut given_offset) = (None, None);
-    let all = chunks(layout);
-    for (at, chunk) in all.iter().enumerate() {
-        match *chunk {
-            Chunk::Literal(literal) => rest = rest.strip_prefix(literal)?,
-            Chunk::Month => month = named(&mut rest, &MONTHS, usize::MAX)?,
-            Chunk::MonthShort => month = named(&mut rest, &MONTHS, 3)?,
-            Chunk::MonthNumber { padded } => {
-                month = digits(&mut rest, if padded { 2 } else { 1 }, 2)?;
-            }
-            Chunk::Day => drop(named(&mut rest, &DAYS, usize::MAX)?),
-            Chunk::DayShort => drop(named(&mut rest, &DAYS, 3)?),
-            Chunk::DayOfMonth { pad } => {
-                if pad == Some(' ') {
-                    rest = rest.strip_prefix(' ').unwrap_or(rest);
-                }
-                day = digits(&mut rest, if pad == Some('0') { 2 } else { 1 }, 2)?;
-            }
-            Chunk::DayOfYear { pad: '0' } => day_of_year = Some(digits::<i16>(&mut rest, 3, 3)?),
-            Chunk::DayOfYear { .. } => {
-                let blanks = rest.bytes().take(2).take_while(|byte| *byte == b' ').count();
-                rest = &rest[blanks..];
-                day_of_year = Some(digits::<i16>(&mut rest, 3 - blanks, 3 - blanks)?);
-            }
-            Chunk::Year => year = digits(&mut rest, 4, 4)?,
-            Chunk::YearShort => {
-                let short: i16 = digits(&mut rest, 2, 2)?;
-                year = if short >= 69 { 1900 + short } else { 2000 + short };
-            }
-            Chunk::Hour24 => hour = digits(&mut rest, 1, 2)?,
-            Chunk::Hour12 { padded } => hour = digits(&mut rest, if padded { 2 } else { 1 }, 2)?,
-            Chunk::Minute { padded } => minute = digits(&mut rest, if padded { 2 } else { 1 }, 2)?,
-            Chunk::Second { padded } => {
-                second = digits(&mut rest, if padded { 2 } else { 1 }, 2)?;
-                // A fraction may follow the seconds even if the layout has none.
-                if !matches!(all.get(at + 1), Some(Chunk::Fraction { .. }))
-                    && rest.starts_with(['.', ','])
-                    && rest[1..].starts_with(|c: char| c.is_ascii_digit())
-                {
-                    nanosecond = fraction(&mut rest)?;
-                }
-            }
-            Chunk::Fraction { .. } => {
-                if rest.starts_with(['.', ',']) {
-                    nanosecond = fraction(&mut rest)?;
-                }
-            }
-            Chunk::Noon { .. } => {
-                let word = rest.get(..2)?;
-                afternoon = Some(word.eq_ignore_ascii_case("pm"));
-                if !word.eq_ignore_ascii_case("am") && afternoon != Some(true) {
-                    return None;
-                }
-                rest = &rest[2..];
-            }
-            Chunk::ZoneName => {
-                let length = rest.find(|c: char| !c.is_ascii_uppercase()).unwrap_or(rest.len());
-                if length < 3 {
-                    return None;
-                }
-                if matches!(&rest[..length], "UTC" | "GMT") {
-                    given_offset = Some(Offset::UTC);
-                }
-                rest = &rest[length..];
-            }
-            Chunk::Offset(style) => {
-                given_offset = Some(read_offset(&mut rest, style)?);
-            }
-        }
-    }
-    if !rest.is_empty() {
-        return None;
-    }
-    match afternoon {
-        Some(true) if hour < 12 => hour += 12,
-        Some(false) if hour == 12 => hour = 0,
-        _ => {}
-    }
-    let mut civil = DateTime::new(year, month, day, hour, minute, second, nanosecond).ok()?;
-    if let Some(day) = day_of_year {
+    let read = Layout::go(layout).read(text)?;
+    let year = read.year.unwrap_or(0);
+    let (month, day) = (read.month.unwrap_or(1), read.day.unwrap_or(1));
+    let mut civil = DateTime::new(year, month, day, read.hour, read.minute, read.second, read.nanosecond).ok()?;
+    if let Some(day) = read.day_of_year {
         civil = civil.with().day_of_year(day).build().ok()?;
     }
-    let zone = given_offset.map_or_else(|| zone.clone(), TimeZone::fixed);
-    civil.to_zoned_datetime(zone).ok().map(Instant)
-}
-
-/// Reads a name, of which `letters` count; its place in the list, from 1.
-fn named(rest: &mut &str, names: &[&str], letters: usize) -> Option<i8> {
-    let at = names.iter().position(|name| {
-        let name = &name[..letters.min(name.len())];
-        rest.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name))
-    })?;
-    *rest = &rest[letters.min(names[at].len())..];
-    i8::try_from(at + 1).ok()
-}
-
-/// Reads at least `min` and at most `max` digits.
-fn digits<T: std::str::FromStr>(rest: &mut &str, min: usize, max: usize) -> Option<T> {
-    let count = rest.bytes().take(max).take_while(u8::is_ascii_digit).count();
-    if count < min {
-        return None;
-    }
-    let (number, tail) = rest.split_at(count);
-    *rest = tail;
-    number.parse().ok()
-}
-
-/// Reads `.123` as nanoseconds.
-fn fraction(rest: &mut &str) -> Option<i32> {
-    let count = rest[1..].bytes().take_while(u8::is_ascii_digit).count();
-    let number = &rest[1..=count];
-    *rest = &rest[1 + count..];
-    format!("{:0<9}", number.get(..9).unwrap_or(number)).parse().ok()
-}
-
-fn read_offset(rest: &mut &str, style: &str) -> Option<Offset> {
-    if style.starts_with('Z')
-        && let Some(tail) = rest.strip_prefix('Z')
-    {
-        *rest = tail;
-        return Some(Offset::UTC);
-    }
-    let sign = match rest.chars().next()? {
-        '+' => 1,
-        '-' => -1,
-        _ => return None,
+    let offset = match (read.offset_s, read.zone) {
+        (Some(offset_s), _) => Some(Offset::from_seconds(offset_s).ok()?),
+        (None, Some("UTC" | "GMT")) => Some(Offset::UTC),
+        (None, _) => None,
     };
-    *rest = &rest[1..];
-    let mut total = 0;
-    for (at, unit) in [3600, 60, 1].into_iter().take(offset_parts(style)).enumerate() {
-        if at > 0 && style.contains(':') {
-            *rest = rest.strip_prefix(':')?;
-        }
-        total += digits::<i32>(rest, 2, 2)? * unit;
-    }
-    Offset::from_seconds(sign * total).ok()
+    let zone = offset.map_or_else(|| zone.clone(), TimeZone::fixed);
+    civil.to_zoned_datetime(zone).ok().map(Instant)
 }
