@@ -88,6 +88,10 @@ fn nothing_means_the_defaults() {
             watch: Watch::Auto,
             drop_empty: false,
             allow_overlap: false,
+            path_labels: None,
+            container: None,
+            relabel: Vec::new(),
+            stages: Vec::new(),
             unless_exists: Vec::new(),
         }]
     );

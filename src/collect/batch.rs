@@ -1,6 +1,11 @@
 //! What one round gathers for one append: the entries of each stream, and the positions behind them.
 
-use std::{collections::BTreeMap, fs::File};
+use std::{
+    collections::{BTreeMap, HashMap},
+    fs::File,
+};
+
+use foldhash::fast::FixedState;
 
 use crate::ingest::{Limits, Rejections, StreamBuilder, admit};
 use crate::labels::LabelSet;
@@ -11,14 +16,26 @@ use super::sink::Sink;
 /// Bytes of lines after which a batch is handed over.
 pub(super) const BATCH_BYTES_MAX: usize = 1024 * 1024;
 
+/// The key of a source's stream: number 0 is the one that its lines go to as they are.
+pub(super) fn key(source: u32, number: u32) -> u64 {
+    u64::from(source) << 32 | u64::from(number)
+}
+
+/// The source of a stream.
+pub(super) fn source(key: u64) -> u32 {
+    u32::try_from(key >> 32).unwrap_or(u32::MAX)
+}
+
 /// Entries and positions on their way.
 pub(super) struct Batch<'l> {
     limits: &'l Limits,
     now_ns: i64,
-    /// By follower; entries go to the last.
-    streams: Vec<(u32, StreamBuilder<'l>)>,
-    /// Followers whose streams the limits refuse as a whole, and why.
-    pub(super) refused: Vec<(u32, String)>,
+    /// By key; entries go to the last.
+    streams: Vec<(u64, StreamBuilder<'l>)>,
+    /// Where each stream is.
+    places: HashMap<u64, usize, FixedState>,
+    /// Streams that the limits refuse as a whole, and why.
+    pub(super) refused: Vec<(u64, String)>,
     line_bytes: usize,
     pub(super) outgoing: Outgoing,
 }
@@ -60,37 +77,62 @@ pub(super) struct Ready {
 impl<'l> Batch<'l> {
     /// An empty batch.
     pub(super) fn new(limits: &'l Limits, now_ns: i64) -> Self {
-        Self { limits, now_ns, streams: Vec::new(), refused: Vec::new(), line_bytes: 0, outgoing: Outgoing::default() }
+        Self {
+            limits,
+            now_ns,
+            streams: Vec::new(),
+            places: HashMap::default(),
+            refused: Vec::new(),
+            line_bytes: 0,
+            outgoing: Outgoing::default(),
+        }
     }
 
-    /// Adds an entry to the stream of a follower. Returns whether it was taken: the limits may refuse
-    /// the stream as a whole.
-    pub(super) fn add(&mut self, follower: u32, labels: &LabelSet, timestamp_ns: i64, line: &[u8]) -> bool {
-        if self.streams.last().is_none_or(|(last, _)| *last != follower) && !self.turn_to(follower, labels) {
+    /// Adds an entry to the stream of a source, which has the key `key` (see [`key`]). Returns whether it was
+    /// taken: the limits may refuse the stream as a whole.
+    pub(super) fn add(&mut self, key: u64, labels: &LabelSet, timestamp_ns: i64, line: &[u8]) -> bool {
+        self.add_with(key, labels, timestamp_ns, line, Vec::new())
+    }
+
+    /// The same with structured metadata.
+    pub(super) fn add_with(
+        &mut self,
+        key: u64,
+        labels: &LabelSet,
+        timestamp_ns: i64,
+        line: &[u8],
+        metadata: Vec<(String, String)>,
+    ) -> bool {
+        if self.streams.last().is_none_or(|(last, _)| *last != key) && !self.turn_to(key, labels) {
             return false;
         }
         let Some((_, builder)) = self.streams.last_mut() else {
             return false;
         };
         self.line_bytes += line.len() + 1;
-        builder.add(timestamp_ns, line, Vec::new());
+        builder.add(timestamp_ns, line, metadata);
         true
     }
 
-    /// Makes a follower's stream the last one, which takes the entries.
-    fn turn_to(&mut self, follower: u32, labels: &LabelSet) -> bool {
-        if self.refused.iter().any(|(refused, _)| *refused == follower) {
+    /// Makes a stream the last one, which takes the entries.
+    fn turn_to(&mut self, key: u64, labels: &LabelSet) -> bool {
+        if self.refused.iter().any(|(refused, _)| *refused == key) {
             return false;
         }
-        if let Some(at) = self.streams.iter().position(|(other, _)| *other == follower) {
-            let last = self.streams.len() - 1;
-            self.streams.swap(at, last);
+        let last = self.streams.len();
+        if let Some(at) = self.places.get(&key).copied() {
+            self.streams.swap(at, last - 1);
+            self.places.insert(self.streams[at].0, at);
+            self.places.insert(key, last - 1);
             return true;
         }
         match StreamBuilder::new(labels.clone(), self.limits, self.now_ns) {
-            Ok(builder) => self.streams.push((follower, builder)),
+            Ok(builder) => {
+                self.places.insert(key, last);
+                self.streams.push((key, builder));
+            }
             Err(rejection) => {
-                self.refused.push((follower, rejection.to_string()));
+                self.refused.push((key, rejection.to_string()));
                 return false;
             }
         }

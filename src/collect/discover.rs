@@ -75,7 +75,8 @@ pub(super) fn discover(jobs: &[Prepared], files_max: usize, own: &Own) -> Found 
         let mut walk = Walk { job, number, own, found: &mut found, matches: BTreeMap::new(), dated: Vec::new() };
         walk.run();
         walk.keep_dated_live_files();
-        let names = walk.matches;
+        let mut names = walk.matches;
+        names.retain(|path, _| job.keeps(path));
         let before = matches.len();
         matches.extend(names.into_values());
         if matches.len() - before > files_max {

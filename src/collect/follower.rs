@@ -9,17 +9,19 @@ use std::{
 
 use super::{
     Options, Watch,
-    batch::Batch,
+    batch::{Batch, key},
+    container,
     decode::Charset,
     env::Env,
     generation::{Generation, Outcome, Place, Reading},
     identity::Verdict,
     job::Prepared,
-    lines::{End, Framing, LineCounts, Piece},
+    lines::{End, Framing, LineCounts, LineState, Piece},
     meta::{FileId, Meta},
     open::{denied, open_log},
     positions::BootId,
     sieve::Content,
+    stage::{Due, Entries, Entry, Origin, Runner, Surroundings},
     stats::JobStats,
     timestamp::Clock,
     watch::is_remote,
@@ -42,12 +44,20 @@ pub(super) struct Follower {
     /// The job's name if it takes files that an earlier job has as well, else empty.
     pub(super) scope: String,
     pub(super) labels: LabelSet,
+    /// Tells the job's stages from others.
+    pub(super) pipeline: u64,
+    /// When what lies beside a container's log was last changed.
+    container_ns: i64,
+    /// The job's stages, if it has any.
+    runner: Option<Runner>,
     clock: Clock,
     last_stamp_ns: Option<i64>,
     /// The oldest first; the last is the live one, if there is one.
     pub(super) generations: Vec<Generation>,
     /// Why the live file may not be read, and how that would change.
     pub(super) unreadable: Option<String>,
+    /// A stage made it wait when it was to be read.
+    waits_for_limit: bool,
     /// When to try again after an error, and how long to wait after the next one.
     retry: Option<(Duration, Duration)>,
     /// Why the limits refuse its stream, if they do.
@@ -60,7 +70,10 @@ impl Follower {
         let prepared = &env.jobs[job];
         Self {
             id,
-            labels: prepared.labels_of(&path),
+            labels: prepared.labels_of(&path).unwrap_or_default(),
+            pipeline: prepared.pipeline,
+            container_ns: container_ns(prepared, &path),
+            runner: runner(prepared, id, env.options),
             clock: clock(prepared, env.options),
             path,
             job,
@@ -68,6 +81,7 @@ impl Follower {
             last_stamp_ns: None,
             generations: Vec::new(),
             unreadable: None,
+            waits_for_limit: false,
             retry: None,
             refused: None,
         }
@@ -76,9 +90,22 @@ impl Follower {
     /// Goes over to a job, which may be the present one with other options.
     pub(super) fn go_to_job(&mut self, job: usize, jobs: &[Prepared], options: &Options) {
         self.job = job;
-        self.labels = jobs[job].labels_of(&self.path);
+        self.labels = jobs[job].labels_of(&self.path).unwrap_or_default();
         self.clock = clock(&jobs[job], options);
         self.refused = None;
+        if jobs[job].pipeline != std::mem::replace(&mut self.pipeline, jobs[job].pipeline) {
+            self.runner = runner(&jobs[job], self.id, options);
+            self.generations.iter_mut().for_each(Generation::go_back);
+        }
+    }
+
+    /// Takes other labels, if the container that writes the file was renamed.
+    pub(super) fn look_beside(&mut self, jobs: &[Prepared]) {
+        let changed_ns = container_ns(&jobs[self.job], &self.path);
+        if changed_ns != self.container_ns {
+            self.container_ns = changed_ns;
+            self.labels = jobs[self.job].labels_of(&self.path).unwrap_or_default();
+        }
     }
 
     /// The generation that some file is.
@@ -104,7 +131,7 @@ impl Follower {
 
     /// Reads at most one quantum. Returns whether there is more.
     pub(super) fn turn(&mut self, env: &mut Env<'_>, batch: &mut Batch<'_>) -> bool {
-        if self.retry.is_some_and(|(at, _)| at > env.now.elapsed) {
+        if self.retry.is_some_and(|(at, _)| at > env.now.elapsed) || self.is_paused(env.now.elapsed) {
             return false;
         }
         let (mut at, mut truncations, mut more, mut failed) = (0, 0, false, false);
@@ -121,6 +148,7 @@ impl Follower {
                 Ok(Outcome::Rearranged) => at = 0,
                 Ok(Outcome::Truncated) if truncations < TRUNCATIONS_MAX => {
                     truncations += 1;
+                    self.release(Due::Generation(self.generations[at].number), env, batch);
                     self.truncated(at, env);
                     at = 0; // copies may have been put before it
                 }
@@ -138,6 +166,10 @@ impl Follower {
         if !failed {
             self.retry = None;
         }
+        if !more && self.runner.as_ref().and_then(Runner::deadline).is_some_and(|due| due <= env.now.elapsed) {
+            self.release(Due::At(env.now.elapsed), env, batch);
+        }
+        self.note_held();
         // Of a name that the store knows, what is rotated away while we are down is found again. So a new
         // name is made known at once.
         let is_known = self.generations.iter().any(|generation| generation.stored);
@@ -145,7 +177,7 @@ impl Follower {
         for generation in &mut self.generations {
             if std::mem::take(&mut generation.moved) {
                 generation.stored = true;
-                let (key, value) = generation.position(&self.scope, &self.path);
+                let (key, value) = generation.position(&self.scope, &self.path, self.pipeline);
                 env.outgoing.positions.insert(key, value);
             }
         }
@@ -168,7 +200,11 @@ impl Follower {
         if let Some((at, _)) = self.retry {
             return Some(at);
         }
-        self.generations.iter().filter_map(of).min()
+        let runner = self.runner.as_ref();
+        if let Some(until) = runner.and_then(Runner::pause).filter(|_| self.waits_for_limit) {
+            return Some(until);
+        }
+        self.generations.iter().filter_map(of).chain(runner.and_then(Runner::deadline)).min()
     }
 
     /// When a file that no watch covers is to be looked at.
@@ -329,48 +365,93 @@ impl Follower {
 
     fn read(&mut self, at: usize, end: End, env: &mut Env<'_>, batch: &mut Batch<'_>) -> io::Result<Outcome> {
         let prepared = &env.jobs[self.job];
-        let (clock, last_stamp_ns) = (&mut self.clock, &mut self.last_stamp_ns);
-        let (stamps, mut counts) = (clock.stats(), LineCounts::default());
-        let (mut entries, now_ns) = (0, env.now.wall_ns);
-        let (id, labels) = (self.id, &self.labels);
-        let mut emit = |line: &[u8], piece: Piece, modified_ns: i64| {
-            let stamp_ns = match (piece, *last_stamp_ns) {
-                (Piece::Further, Some(first_ns)) => Some(first_ns),
-                _ => clock.stamp(line, now_ns, modified_ns),
-            };
-            *last_stamp_ns = stamp_ns.or(*last_stamp_ns);
-            if stamp_ns.is_some_and(|stamp_ns| batch.add(id, labels, stamp_ns, line)) {
-                entries += 1;
-            }
+        let stamps = self.clock.stats();
+        let mut counts = LineCounts::default();
+        let before = self.generations[at].progress.position;
+        let mut reading = Reading {
+            path: &self.path,
+            job: &prepared.job,
+            framing: Framing {
+                charset: Charset::Utf8,
+                line_bytes_max: env.options.max_line_size,
+                long: env.options.max_line_action,
+                drop_empty: prepared.job.drop_empty,
+            },
+            now: env.now.elapsed,
+            buffers: env.buffers,
+            counts: &mut counts,
+            emit: &mut |_, _, _, _| {},
         };
         let generation = &mut self.generations[at];
-        let before = generation.progress.position;
-        let outcome = generation.read(
-            end,
-            &mut Reading {
-                path: &self.path,
-                job: &prepared.job,
-                framing: Framing {
-                    charset: Charset::Utf8,
-                    line_bytes_max: env.options.max_line_size,
-                    long: env.options.max_line_action,
-                    drop_empty: prepared.job.drop_empty,
-                },
-                now: env.now.elapsed,
-                buffers: env.buffers,
-                counts: &mut counts,
-                emit: &mut emit,
-            },
-        );
+        let mut entries = 0;
+        let outcome = if let Some(runner) = &mut self.runner {
+            let mut entry = Entry::new(&self.labels, &mut self.clock, env.now);
+            let mut out = Entries { batch, labels: &self.labels, again: false };
+            let (number, stored_to) = (generation.number, generation.stored_to);
+            let mut emit = |line: &[u8], _: Piece, (offset, state): (u64, LineState), modified_ns: i64| {
+                entry.begin(line, Origin { generation: number, offset, state }, modified_ns);
+                out.again = offset < stored_to;
+                entries += u64::from(runner.run(&mut entry, &mut out));
+            };
+            reading.emit = &mut emit;
+            let outcome = generation.read(end, &mut reading);
+            runner.count(env.stats);
+            outcome
+        } else {
+            let (clock, last_stamp_ns) = (&mut self.clock, &mut self.last_stamp_ns);
+            let (key, labels, now_ns) = (key(self.id, 0), &self.labels, env.now.wall_ns);
+            let mut emit = |line: &[u8], piece: Piece, _: (u64, LineState), modified_ns: i64| {
+                let stamp_ns = match (piece, *last_stamp_ns) {
+                    (Piece::Further, Some(first_ns)) => Some(first_ns),
+                    _ => clock.stamp(line, now_ns, modified_ns),
+                };
+                *last_stamp_ns = stamp_ns.or(*last_stamp_ns);
+                if stamp_ns.is_some_and(|stamp_ns| batch.add(key, labels, stamp_ns, line)) {
+                    entries += 1;
+                }
+            };
+            reading.emit = &mut emit;
+            generation.read(end, &mut reading)
+        };
         let job: &mut JobStats = match env.stats.jobs.get_mut(&prepared.job.name) {
             Some(job) => job,
             None => env.stats.jobs.entry(prepared.job.name.clone()).or_default(),
         };
         *job += counts;
-        job.bytes += generation.progress.position.saturating_sub(before);
+        job.bytes += self.generations[at].progress.position.saturating_sub(before);
         job.entries += entries;
         job.add_stamps(stamps, self.clock.stats());
         outcome
+    }
+
+    /// Whether a stage makes the file wait.
+    fn is_paused(&mut self, now: Duration) -> bool {
+        let until = self.runner.as_ref().and_then(Runner::pause);
+        self.waits_for_limit = until.is_some_and(|until| until > now);
+        self.waits_for_limit
+    }
+
+    /// Stores what stages hold and is due.
+    fn release(&mut self, due: Due, env: &mut Env<'_>, batch: &mut Batch<'_>) {
+        let Some(runner) = &mut self.runner else { return };
+        let stamps = self.clock.stats();
+        let mut entry = Entry::new(&self.labels, &mut self.clock, env.now);
+        let mut out = Entries { batch, labels: &self.labels, again: false };
+        let entries = runner.release(due, &mut entry, &mut out);
+        runner.count(env.stats);
+        let job = env.stats.jobs.entry(env.jobs[self.job].job.name.clone()).or_default();
+        job.entries += entries;
+        job.add_stamps(stamps, self.clock.stats());
+    }
+
+    /// Notes in each file where what is held begins.
+    fn note_held(&mut self) {
+        if let Some(runner) = &self.runner {
+            for generation in &mut self.generations {
+                let place = runner.held(generation.number);
+                generation.moved |= generation.hold(place);
+            }
+        }
     }
 
     /// Ends a rotated generation that was quiet for long enough.
@@ -397,6 +478,11 @@ impl Follower {
                 Ok(_) | Err(_) => return, // it changed after all; the next turn sees
             }
         }
+        // What its lines began ends here, unless another file of this name may go on with it.
+        if at + 1 == self.generations.len() || self.generations[at].unlinked {
+            self.release(Due::Generation(self.generations[at].number), env, batch);
+        }
+        self.note_held(); // while the file is open
         let generation = &mut self.generations[at];
         let Some(file) = generation.file.take() else {
             return;
@@ -464,6 +550,18 @@ impl Follower {
     pub(super) fn shown(&self) -> std::path::Display<'_> {
         Path::display(&self.path)
     }
+}
+
+/// When what lies beside a container's log was last changed; 0 for other files.
+fn container_ns(prepared: &Prepared, path: &Path) -> i64 {
+    prepared.job.container.as_ref().map_or(0, |_| container::changed_ns(path))
+}
+
+/// The stages of a job, at work on the lines of one follower.
+fn runner(prepared: &Prepared, id: u32, options: &Options) -> Option<Runner> {
+    let stages = &prepared.job.stages;
+    let surroundings = Surroundings { zone: &prepared.zone, line_bytes_max: options.max_line_size };
+    (!stages.is_empty()).then(|| Runner::new(&prepared.job.name, id, stages, &surroundings))
 }
 
 fn clock(prepared: &Prepared, options: &Options) -> Clock {

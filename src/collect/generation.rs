@@ -90,6 +90,9 @@ pub(super) struct Buffers {
     scratch: Vec<u8>,
 }
 
+/// Takes each line, where in the file it begins and what was before it, and the time of the file's last change.
+pub(super) type Emit<'e> = dyn FnMut(&[u8], Piece, (u64, LineState), i64) + 'e;
+
 /// How a file is to be read.
 pub(super) struct Reading<'a> {
     pub(super) path: &'a Path,
@@ -98,8 +101,7 @@ pub(super) struct Reading<'a> {
     pub(super) now: Duration,
     pub(super) buffers: &'a mut Buffers,
     pub(super) counts: &'a mut LineCounts,
-    /// Takes each line, and the time of the file's last change.
-    pub(super) emit: &'a mut dyn FnMut(&[u8], Piece, i64),
+    pub(super) emit: &'a mut Emit<'a>,
 }
 
 /// One file.
@@ -113,6 +115,10 @@ pub(super) struct Generation {
     pub(super) boot: BootId,
     pub(super) progress: Progress,
     pub(super) state: LineState,
+    /// Where the oldest line begins of which a stage holds something: a restart reads from there.
+    held: Option<(Progress, LineState)>,
+    /// What comes out of lines that begin before this was stored already.
+    pub(super) stored_to: u64,
     pub(super) content: Content,
     pub(super) start: Start,
     /// Size when it was last looked at, and before that.
@@ -161,6 +167,8 @@ impl Generation {
             boot,
             progress: Progress::START,
             state: LineState::Start,
+            held: None,
+            stored_to: 0,
             content: Content::UNKNOWN,
             start,
             size: meta.size,
@@ -186,14 +194,16 @@ impl Generation {
         }
     }
 
-    /// A file of which a position was stored.
-    pub(super) fn stored(number: u64, position: &Position, now: Duration) -> Self {
+    /// A file of which a position was stored. `pipeline` is the job's now.
+    pub(super) fn stored(number: u64, position: &Position, pipeline: u64, now: Duration) -> Self {
         Self {
             number,
             id: position.id,
             boot: position.boot,
             progress: position.progress,
             state: position.state,
+            held: None,
+            stored_to: if position.pipeline == pipeline { position.stored_to } else { 0 },
             content: Content::UNKNOWN,
             start: Start::Beginning,
             size: position.size,
@@ -220,12 +230,16 @@ impl Generation {
     }
 
     /// The key and the value to be stored.
-    pub(super) fn position(&self, scope: &str, path: &Path) -> (Vec<u8>, Option<Vec<u8>>) {
+    pub(super) fn position(&self, scope: &str, path: &Path, pipeline: u64) -> (Vec<u8>, Option<Vec<u8>>) {
+        let (progress, state) = self.held.unwrap_or((self.progress, self.state));
+        let stored_to = self.stored_to.max(self.progress.position);
         let position = Position {
             boot: self.boot,
             id: self.id,
-            progress: self.progress,
-            state: self.state,
+            progress,
+            state,
+            stored_to: if stored_to > progress.position { stored_to } else { 0 },
+            pipeline,
             rotated: self.read_since_rotated,
             size: self.size,
             modified_ns: self.modified_ns,
@@ -234,6 +248,26 @@ impl Generation {
             path: PathBuf::from(path),
         };
         (Key::File(self.number).encode(), Some(position.encode()))
+    }
+
+    /// Notes where the oldest line begins of which a stage holds something. Returns whether that changed.
+    pub(super) fn hold(&mut self, place: Option<(u64, LineState)>) -> bool {
+        if self.held.map(|(progress, _)| progress.position) == place.map(|(offset, _)| offset) {
+            return false;
+        }
+        // If the file cannot be read any more, what is held is stored once it comes out, or not at all.
+        let held = place.zip(self.file.as_ref());
+        self.held = held.and_then(|((offset, state), file)| Some((Progress::at(file, offset).ok()?, state)));
+        true
+    }
+
+    /// Goes back to what is held: other stages are to see it. All that came out since then comes out again.
+    pub(super) fn go_back(&mut self) {
+        if let Some((progress, state)) = self.held.take() {
+            (self.progress, self.state) = (progress, state);
+            (self.moved, self.awake) = (true, true);
+        }
+        self.stored_to = 0;
     }
 
     /// Whether some file is this one.
@@ -265,6 +299,7 @@ impl Generation {
             }
             Verdict::Rotated | Verdict::Copied | Verdict::Replaced => return Ok(verdict),
         }
+        self.stored_to = self.stored_to.min(meta.size);
         if meta.size.saturating_sub(self.progress.position) > CACHE_BYTES_KEPT {
             let _ = rustix::fs::fadvise(&file, 0, None, Advice::Sequential);
         }
@@ -291,6 +326,8 @@ impl Generation {
     pub(super) fn restart(&mut self, now: Duration) {
         self.progress = Progress::START;
         self.state = LineState::Start;
+        self.held = None;
+        self.stored_to = 0;
         self.content = Content::UNKNOWN;
         self.start = Start::Beginning;
         self.size = 0;
@@ -363,12 +400,13 @@ impl Generation {
     }
 
     fn cut(&mut self, back: usize, len: usize, end: End, reading: &mut Reading<'_>) -> usize {
-        let modified_ns = self.modified_ns;
+        let (modified_ns, position) = (self.modified_ns, self.progress.position);
         let emit = &mut *reading.emit;
         let mut cutting = Cutting {
             scratch: &mut reading.buffers.scratch,
             counts: reading.counts,
-            emit: &mut |line, piece| emit(line, piece, modified_ns),
+            line_start: (0, self.state),
+            emit: &mut |line, piece, (at, state)| emit(line, piece, (position + at as u64, state), modified_ns),
         };
         reading.framing.cut(&mut self.state, &reading.buffers.bytes[back..len], end, &mut cutting)
     }

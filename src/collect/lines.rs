@@ -8,7 +8,7 @@ use super::{LongLines, decode::Charset};
 const LINE_BYTES_MIN: usize = 16;
 
 /// Where in a line the position stands. Kept with the position, so that a restart goes on alike.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum LineState {
     /// At the start of a line.
     Start,
@@ -69,13 +69,17 @@ pub(super) struct LineCounts {
     pub(super) partial: u64,
 }
 
+/// Takes each line, where in the bytes it begins, and what was before it.
+pub(super) type Emit<'e> = dyn FnMut(&[u8], Piece, (usize, LineState)) + 'e;
+
 /// What one call works with.
 pub(super) struct Cutting<'a> {
     /// Buffer of decoded text, kept between calls only to save its allocation.
     pub(super) scratch: &'a mut Vec<u8>,
     pub(super) counts: &'a mut LineCounts,
-    /// Takes each line.
-    pub(super) emit: &'a mut dyn FnMut(&[u8], Piece),
+    /// Where in the bytes the line begins that is being emitted, and what was before it.
+    pub(super) line_start: (usize, LineState),
+    pub(super) emit: &'a mut Emit<'a>,
 }
 
 impl Framing {
@@ -98,6 +102,7 @@ impl Framing {
                 sound_to = at + valid_to(&bytes[at..]);
             }
             let has_zero = zero_at < line_end;
+            cutting.line_start = (at, *state);
             self.line(state, &bytes[at..line_end], sound_to >= line_end, has_zero, cutting);
             *state = LineState::Start;
             at = line_end + self.charset.unit();
@@ -105,6 +110,7 @@ impl Framing {
                 zero_at = next_zero(bytes, at);
             }
         }
+        cutting.line_start = (at, *state);
         at + self.fragment(state, &bytes[at..], end, cutting)
     }
 
@@ -240,7 +246,7 @@ impl Framing {
             cutting.counts.binary += 1;
             return;
         }
-        (cutting.emit)(text, piece);
+        (cutting.emit)(text, piece, cutting.line_start);
     }
 
     fn without_return<'a>(&self, raw: &'a [u8]) -> &'a [u8] {
@@ -303,7 +309,8 @@ mod tests {
                 &mut Cutting {
                     scratch: &mut scratch,
                     counts: &mut counts,
-                    emit: &mut |line, piece| {
+                    line_start: (0, LineState::Start),
+                    emit: &mut |line, piece, _| {
                         let mark = if piece == Piece::Further { "+" } else { "" };
                         lines.push(format!("{mark}{}", std::str::from_utf8(line).unwrap()));
                     },
@@ -392,7 +399,8 @@ mod tests {
                     &mut Cutting {
                         scratch: &mut Vec::new(),
                         counts: &mut LineCounts::default(),
-                        emit: &mut |line, _| lines.push(String::from_utf8(line.to_vec()).unwrap()),
+                        line_start: (0, LineState::Start),
+                        emit: &mut |line, _, _| lines.push(String::from_utf8(line.to_vec()).unwrap()),
                     },
                 );
             }

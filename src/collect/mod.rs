@@ -10,6 +10,7 @@
 
 mod batch;
 mod collector;
+mod container;
 mod decode;
 mod discover;
 mod env;
@@ -25,6 +26,7 @@ mod names;
 mod open;
 mod options;
 mod positions;
+mod relabel;
 mod rotation;
 mod rounds;
 #[cfg(test)]
@@ -34,6 +36,7 @@ mod sieve;
 #[cfg(test)]
 mod simulation;
 mod sink;
+pub mod stage;
 mod stats;
 #[cfg(test)]
 mod testing;
@@ -41,7 +44,9 @@ pub(crate) mod timestamp;
 mod watch;
 
 pub use collector::Collector;
+pub use container::{Container, Fact};
 pub use error::Error;
 pub use glob::{Pattern, PatternError};
 pub use options::{Encoding, Job, LongLines, Options, StartAt, TimestampSource, Watch};
+pub use relabel::{Action, Rule};
 pub use stats::{FileStats, JobStats, LostStats, Stats};

@@ -2,6 +2,11 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use super::{
+    container::Container,
+    relabel::Rule,
+    stage::{Expression, Stage},
+};
 use crate::labels::LabelSet;
 
 /// What happens to a line that is longer than the limit.
@@ -95,6 +100,14 @@ pub struct Job {
     pub drop_empty: bool,
     /// Take files that an earlier job has as well.
     pub allow_overlap: bool,
+    /// Groups with names in it, matched to a file's path, are labels.
+    pub path_labels: Option<Expression>,
+    /// The files are Docker's: labels are taken from what lies beside them.
+    pub container: Option<Container>,
+    /// Which files are left out, and how their labels are changed.
+    pub relabel: Vec<Rule>,
+    /// What happens to each line.
+    pub stages: Vec<Stage>,
     /// Skip the job while one of these paths exists.
     pub unless_exists: Vec<PathBuf>,
 }

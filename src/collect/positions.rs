@@ -3,9 +3,10 @@
 //! as one that was never read, which is a slow start but no refusal.
 //!
 //! Key of a file: `f`, number (u64, big-endian: keys sort by age). Value, little-endian:
-//! version (u8, 1), flags (u8: 1 inside a line, 2 skipping a line, 4 rotated), boot id (16 bytes), device (u64),
+//! version (u8, 1), flags (u8: 1 inside a line, 2 skipping a line, 4 rotated, 8 held), boot id (16 bytes), device (u64),
 //! inode (u64), birth (i64, 0 unknown), position (u64), size last seen (u64), change last seen (i64),
 //! gone since (i64, 0 present), head (u16 length, u64 hash), anchor (u16 length, u64 hash),
+//! if held: byte up to which was stored what came out of the stages (u64), and hash of these (u64),
 //! job (u16 length, bytes; empty unless it takes files of earlier jobs), path (the rest).
 //! Key of a job that has run: `j`, name. Its value is a version (u8, 1).
 
@@ -25,6 +26,7 @@ const VERSION: u8 = 1;
 const FLAG_INSIDE_LINE: u8 = 1;
 const FLAG_SKIPPING: u8 = 2;
 const FLAG_ROTATED: u8 = 4;
+const FLAG_HELD: u8 = 8;
 
 /// What is kept of one file.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,6 +36,10 @@ pub(super) struct Position {
     pub(super) id: FileId,
     pub(super) progress: Progress,
     pub(super) state: LineState,
+    /// Stages held lines back: what came out of those before this byte was stored. Zero: none were held.
+    pub(super) stored_to: u64,
+    /// Tells pipelines apart: with other stages, other lines come out.
+    pub(super) pipeline: u64,
     /// The file lost its name to another one before the position was stored.
     pub(super) rotated: bool,
     /// Size when it was last looked at; what lies between position and size was never read.
@@ -103,7 +109,8 @@ impl Position {
             LineState::Start => 0,
             LineState::Inside => FLAG_INSIDE_LINE,
             LineState::Skipping => FLAG_SKIPPING,
-        } | if self.rotated { FLAG_ROTATED } else { 0 };
+        } | if self.rotated { FLAG_ROTATED } else { 0 }
+            | if self.stored_to > 0 { FLAG_HELD } else { 0 };
         let path = self.path.as_os_str().as_bytes();
         let scope = &self.scope.as_bytes()[..self.scope.len().min(usize::from(u16::MAX))];
         let mut out = Vec::with_capacity(100 + scope.len() + path.len());
@@ -120,6 +127,10 @@ impl Position {
             out.extend(mark.len.to_le_bytes());
             out.extend(mark.hash.to_le_bytes());
         }
+        if self.stored_to > 0 {
+            out.extend(self.stored_to.to_le_bytes());
+            out.extend(self.pipeline.to_le_bytes());
+        }
         out.extend(u16::try_from(scope.len()).unwrap_or(u16::MAX).to_le_bytes());
         out.extend(scope);
         out.extend(path);
@@ -133,7 +144,7 @@ impl Position {
             return None;
         }
         let [flags] = rest.take()?;
-        let state = match flags & !FLAG_ROTATED {
+        let state = match flags & !(FLAG_ROTATED | FLAG_HELD) {
             0 => LineState::Start,
             FLAG_INSIDE_LINE => LineState::Inside,
             FLAG_SKIPPING => LineState::Skipping,
@@ -145,6 +156,7 @@ impl Position {
         let gone_since_ns = some(rest.i64()?);
         let head = Mark { len: rest.u16()?, hash: rest.u64()? };
         let anchor = Mark { len: rest.u16()?, hash: rest.u64()? };
+        let (stored_to, pipeline) = if flags & FLAG_HELD == 0 { (0, 0) } else { (rest.u64()?, rest.u64()?) };
         let scope_len = usize::from(rest.u16()?);
         let (scope, path) = rest.0.split_at_checked(scope_len)?;
         let lengths_fit = [(head, super::identity::HEAD_BYTES_MAX), (anchor, super::identity::ANCHOR_BYTES_MAX)]
@@ -156,6 +168,8 @@ impl Position {
             id: FileId { device, inode, birth_ns },
             progress: Progress { position, head, anchor },
             state,
+            stored_to,
+            pipeline,
             rotated: flags & FLAG_ROTATED != 0,
             size,
             modified_ns,
@@ -204,6 +218,8 @@ mod tests {
             id: FileId { device: 1, inode: 2, birth_ns: Some(3) },
             progress: Progress { position: 400, head: Mark::of(b"abc"), anchor: Mark::of(b"xyz") },
             state: LineState::Inside,
+            stored_to: 480,
+            pipeline: 17,
             rotated: true,
             size: 500,
             modified_ns: -7,
@@ -220,6 +236,8 @@ mod tests {
         let other = Position {
             id: FileId { birth_ns: None, ..position.id },
             state: LineState::Skipping,
+            stored_to: 0,
+            pipeline: 0,
             rotated: false,
             gone_since_ns: Some(9),
             scope: String::new(),

@@ -31,6 +31,12 @@ pub struct Stats {
     pub wakeups: u64,
     /// Entries that a limit refused, of all jobs.
     pub dropped_limit: u64,
+    /// Lines and entries that stages did not store, by job and reason.
+    pub dropped_by_stage: BTreeMap<(String, String), u64>,
+    /// Lines on which stages failed, by job and stage.
+    pub stage_failures: BTreeMap<(String, String), u64>,
+    /// Lines cut by a container runtime whose rest did not come.
+    pub joins_timed_out: u64,
     /// Appends that the store refused and that were tried again.
     pub append_failures: u64,
     /// Files that could not be read for another reason than permission, each time.

@@ -33,6 +33,10 @@ pub(super) fn job(name: &str, paths: &[String]) -> Job {
         watch: Watch::Auto,
         drop_empty: false,
         allow_overlap: false,
+        path_labels: None,
+        container: None,
+        relabel: Vec::new(),
+        stages: Vec::new(),
         unless_exists: Vec::new(),
     }
 }

@@ -29,6 +29,15 @@ pub(super) fn add(stats: &collect::Stats, metrics: &mut Metrics) {
             metrics.counter("collector_dropped_total", "Lines read and not stored.", &labels, value(numbers));
         }
     }
+    for ((job, reason), count) in &stats.dropped_by_stage {
+        let labels = [("job", job.as_str()), ("reason", reason)];
+        metrics.counter("collector_dropped_total", "Lines read and not stored.", &labels, *count);
+    }
+    for ((job, stage), count) in &stats.stage_failures {
+        let labels = [("job", job.as_str()), ("stage", stage)];
+        let help = "Lines on which a stage failed; they are stored without its work.";
+        metrics.counter("collector_stage_errors_total", help, &labels, *count);
+    }
     let stamped: [(&str, OfJob); 3] =
         [("auto", |job| job.stamped_auto), ("previous", |job| job.stamped_previous), ("read", |job| job.stamped_read)];
     for (job, numbers) in &stats.jobs {
@@ -62,6 +71,7 @@ pub(super) fn add(stats: &collect::Stats, metrics: &mut Metrics) {
         metrics.counter("collector_lost_bytes_total", help, &[("reason", reason)], bytes);
     }
     for (name, help, value) in [
+        ("collector_partials_flushed_total", "Lines of containers whose rest did not come.", stats.joins_timed_out),
         ("collector_truncations_total", "Truncations of followed files.", stats.truncations),
         ("collector_rotations_total", "Followed names that came to lead to another file.", stats.rotations),
         ("collector_reused_inodes_total", "Known inodes that held another file.", stats.reused_inodes),

@@ -9,14 +9,18 @@ use toml::{
 };
 
 use super::{
-    SECTIONS,
+    SECTIONS, docker,
     env::Environment,
     keys::{Key, Kind, NO_LIMIT, size},
-    labels,
+    labels, relabel,
     report::{Problem, line_number},
     section::{Document, Section, Text},
+    stages::{self, Known, not_an_expression},
 };
-use crate::collect::{Encoding, Job, Pattern, StartAt, TimestampSource, Watch};
+use crate::collect::{
+    Encoding, Job, Pattern, StartAt, TimestampSource, Watch,
+    stage::{Expression, Stage},
+};
 use crate::ingest;
 use crate::labels::LabelSet;
 
@@ -32,6 +36,8 @@ pub(super) const KEYS: &[Key] = &[
     Key::new("default_excludes", Kind::Flag, "true", "leave out archives, rotated copies, wtmp, journal files"),
     Key::new("hidden", Kind::Flag, "false", "match names that begin with a dot"),
     Key::new("labels", Kind::Labels, "{}", "of every stream of the job"),
+    Key::new("path_labels", Kind::Text, "''", "named groups, matched to the path from its start, become labels"),
+    Key::new("format", Kind::Choice(FORMATS), r#""plain""#, "of the lines; auto: docker or cri, if the first line is"),
     Key::new("encoding", Kind::Choice(ENCODINGS), r#""utf-8""#, "of the files"),
     Key::new("binary", Kind::Choice(&["skip", "text"]), r#""skip""#, "files that hold bytes no text has"),
     Key::new("start_at", Kind::Choice(&["beginning", "end"]), r#""beginning""#, "in files present at the first run"),
@@ -58,6 +64,9 @@ pub(super) const KEYS: &[Key] = &[
     Key::new("drop_empty", Kind::Flag, "false", "do not store empty lines"),
     Key::new("allow_overlap", Kind::Flag, "false", "take files that an earlier job has as well"),
     Key::new("unless_exists", Kind::Texts, "[]", "skip the job while one of these paths exists"),
+    Key::new("pipeline_stages", Kind::Tables, "[]", "what happens to each line: see docs/collecting.md"),
+    Key::new("relabel_configs", Kind::Tables, "[]", "rules for the labels of each file, and which are left out"),
+    Key::shown("docker", Kind::Table, "", "the files of Docker's containers instead of `paths`"),
     Key::new("static_configs", Kind::Tables, "[]", "more groups, each with paths, exclude and labels of its own"),
 ];
 
@@ -65,8 +74,11 @@ pub(super) const GROUP_KEYS: &[Key] = &[
     Key::shown("paths", Kind::Texts, r#"["/srv/app/*.log"]"#, "patterns; promtail's labels.__path__ does as well"),
     Key::new("exclude", Kind::Texts, "[]", "besides those of the job"),
     Key::new("labels", Kind::Labels, "{}", "besides those of the job, which they outrank"),
+    Key::shown("path_labels", Kind::Text, "", "instead of that of the job"),
     Key::new("targets", Kind::Texts, "[]", "promtail's; has no effect"),
 ];
+
+const FORMATS: &[&str] = &["plain", "docker", "cri", "auto"];
 
 const ENCODINGS: &[&str] = &["utf-8", "utf-16", "utf-16le", "utf-16be", "windows-1252"];
 
@@ -102,7 +114,7 @@ pub(super) fn read(root: &Section<'_>, surroundings: &Surroundings<'_>) -> Vec<J
 /// The jobs of a configuration that says nothing about them: what `config.example.toml` shows.
 pub(super) fn read_default(environment: &Environment, surroundings: &Surroundings<'_>) -> Vec<Job> {
     let mut source = "[[scrape_configs]]\n".to_owned();
-    for key in KEYS.iter().filter(|key| key.default.is_none()) {
+    for key in KEYS.iter().filter(|key| key.default.is_none() && !key.shown.is_empty()) {
         source.extend([key.name, " = ", key.shown, "\n"]);
     }
     let document = Document::new(&source, environment);
@@ -135,7 +147,7 @@ fn read_job(section: &Section<'_>, name: Text, span: &Range<usize>, surroundings
     let labels = labels::read(section, surroundings.limits).pairs;
     let document = section.document;
     let paths = section.texts("paths");
-    let job = Job {
+    let mut job = Job {
         name: name.value,
         paths: patterns(document, &paths),
         exclude: patterns(document, &section.texts("exclude")),
@@ -162,15 +174,30 @@ fn read_job(section: &Section<'_>, name: Text, span: &Range<usize>, surroundings
         },
         drop_empty: section.flag("drop_empty"),
         allow_overlap: section.flag("allow_overlap"),
+        path_labels: path_labels(section),
+        container: None,
+        relabel: relabel::read(section, INTERNAL),
+        stages: stages(section),
         unless_exists: unless_exists(section),
     };
+    if let Some(value) = section.value("docker") {
+        if let Some(table) = document.table(value, "a table") {
+            let (pattern, container) = docker::read(document, table);
+            job.paths.push(pattern);
+            job.container = Some(container);
+        }
+        if let Some(other) = ["paths", "static_configs"].into_iter().find(|key| section.says(key)) {
+            let what = format!("the job has two sources, `docker` and `{other}`");
+            document.report(Problem::error(value.span(), what).hint("make a job of each"));
+        }
+    }
     warn_of_archives(document, &paths, job.default_excludes);
     check_label_count(section, &job.labels, surroundings.limits);
     let mut jobs = Vec::new();
     for (group_span, table) in section.tables("static_configs") {
         jobs.push(read_group(document, &job, &labels, (&group_span, table), surroundings));
     }
-    if section.says("paths") {
+    if section.says("paths") || section.says("docker") {
         jobs.insert(0, job);
     } else if !section.says("static_configs") {
         document.report(without_source(section.span("paths").unwrap_or_else(|| span.clone())));
@@ -199,6 +226,9 @@ fn read_group(
     group.paths.extend(literal.path.iter().filter_map(|text| pattern(document, text)));
     group.exclude.extend(patterns(document, &section.texts("exclude")));
     group.exclude.extend(literal.path_exclude.iter().filter_map(|text| pattern(document, text)));
+    if section.value("path_labels").is_some() {
+        group.path_labels = path_labels(&section);
+    }
     section.texts("targets"); // read for its mistakes
     if !literal.has_path && !section.says("paths") {
         document.report(without_source(section.span("paths").unwrap_or_else(|| span.clone())));
@@ -281,6 +311,52 @@ fn location(text: &Text) -> Result<Option<String>, Problem> {
         Err(_) => Err(Problem::error(text.span.clone(), format!("unknown time zone `{}`", text.value))
             .hint("write a name as in \"Europe/Berlin\", \"UTC\" or \"Local\"; names are in /usr/share/zoneinfo")),
     }
+}
+
+/// The labels that rules of files see besides the job's.
+const INTERNAL: &[&str] = &["__path__", "__file__", "__dir__", "__meta_symlink_target"];
+
+/// The expression for the labels in a path; it has to match from the path's start on.
+fn path_labels(section: &Section<'_>) -> Option<Expression> {
+    let text = section.parsed("path_labels", |text| Ok(text.clone()))?;
+    if text.value.is_empty() {
+        return None;
+    }
+    let problem = match Expression::new(&format!("^(?:{})", text.value)) {
+        Ok(expression) if expression.groups().1 > 0 => {
+            if let Some(name) = expression.names().find(|name| !LabelSet::is_name(name) || name.starts_with("__")) {
+                section.document.report(Problem::error(text.span, format!("`{name}` is not a label name")));
+            }
+            return Some(expression);
+        }
+        Ok(_) => Problem::error(text.span, "the expression has no named group, so that there is no label")
+            .hint("name a part of the path: (?P<name>[^/]+)"),
+        // What is wrong is said of the expression as it was written.
+        Err(error) => not_an_expression(&text, &Expression::new(&text.value).err().unwrap_or(error)),
+    };
+    section.document.report(problem);
+    None
+}
+
+/// What happens to each line: the format of the file, then the stages.
+fn stages(section: &Section<'_>) -> Vec<Stage> {
+    let format = match section.choice("format") {
+        "plain" if section.value("docker").is_some() => Some(Stage::Docker),
+        "docker" => Some(Stage::Docker),
+        "cri" => Some(Stage::Cri),
+        "auto" => Some(Stage::Container),
+        _ => None,
+    };
+    let names = |key: &str| {
+        let tables = section.value(key).and_then(|value| value.get_ref().as_table());
+        tables.into_iter().flat_map(|table| table.keys()).map(|name| name.get_ref().to_string()).collect::<Vec<_>>()
+    };
+    let stream = format.as_ref().map(|_| "stream");
+    let own = ["job", "filename"].into_iter().chain(stream).map(str::to_owned).chain(names("labels"));
+    // Groups, paths and rules give labels as well.
+    let more = ["path_labels", "relabel_configs", "static_configs", "docker"].iter().any(|key| section.says(key));
+    let known = Known::new(own).anything(more || matches!(format, Some(Stage::Docker | Stage::Container)));
+    stages::read(section, format.as_ref(), known)
 }
 
 fn unless_exists(section: &Section<'_>) -> Vec<PathBuf> {

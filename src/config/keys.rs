@@ -40,6 +40,8 @@ pub(super) enum Kind {
     Labels,
     /// A list of tables.
     Tables,
+    /// A table with keys of its own.
+    Table,
 }
 
 /// What zero means in place of a duration or size.

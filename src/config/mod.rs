@@ -4,6 +4,7 @@
 //! `config.example.toml`. No room sees the file, so its shape can change alone.
 
 mod collect;
+mod docker;
 mod env;
 #[cfg(test)]
 mod example;
@@ -11,9 +12,11 @@ mod jobs;
 mod keys;
 mod labels;
 mod limits;
+mod relabel;
 mod report;
 mod section;
 mod server;
+mod stages;
 mod store;
 mod suggest;
 mod units;

@@ -130,6 +130,11 @@ pub(super) struct Text {
 }
 
 impl Text {
+    /// The name of a key.
+    pub(super) fn of_key(key: &Spanned<impl AsRef<str>>) -> Self {
+        Self { value: key.get_ref().as_ref().to_owned(), span: key.span(), start: None }
+    }
+
     /// The place in the source of some bytes of the text: as exact as the spelling allows.
     pub(super) fn part(&self, bytes: Range<usize>) -> Range<usize> {
         match self.start {
@@ -152,6 +157,10 @@ pub(super) struct Section<'d> {
     pub(super) document: &'d Document<'d>,
     keys: &'static [Key],
     table: Option<&'d DeTable<'d>>,
+    /// What errors call the section.
+    place: String,
+    /// Where it stands.
+    span: Range<usize>,
 }
 
 impl<'d> Section<'d> {
@@ -167,7 +176,22 @@ impl<'d> Section<'d> {
                 document.unknown_key(key, place, keys.iter().map(|known| known.name));
             }
         }
-        Self { document, keys, table }
+        let span = table.into_iter().flat_map(|table| table.keys()).map(Spanned::span).min_by_key(|span| span.start);
+        Self { document, keys, table, place: place.to_owned(), span: span.unwrap_or_default() }
+    }
+
+    /// The same section, of which it is known where it stands.
+    pub(super) fn at(self, span: Range<usize>) -> Self {
+        Self { span, ..self }
+    }
+
+    /// Records that a key is missing that the section cannot do without.
+    pub(super) fn report_missing(&self, name: &str) {
+        let problem = Problem::error(self.span.clone(), format!("`{name}` is missing {}", self.place));
+        self.document.report(match self.key(name) {
+            Some(key) => problem.hint(format!("{name}: {}", key.why)),
+            None => problem,
+        });
     }
 
     /// What the file says about a key.

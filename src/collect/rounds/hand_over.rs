@@ -4,7 +4,11 @@
 use std::time::Duration;
 
 use super::Rounds;
-use crate::collect::{batch::Batch, env::Now, sink::Sink};
+use crate::collect::{
+    batch::{Batch, source},
+    env::Now,
+    sink::Sink,
+};
 use crate::ingest::{Limits, Rejections};
 
 /// First and longest wait after the store refused an append.
@@ -20,8 +24,8 @@ impl<S: Sink> Rounds<S> {
 
     /// Gives a batch to the store. Returns whether reading may go on.
     pub(super) fn hand_over(&mut self, batch: Batch<'_>, now: Now) -> bool {
-        for (id, reason) in &batch.refused {
-            if let Some(follower) = self.followers.get_mut(id)
+        for (key, reason) in &batch.refused {
+            if let Some(follower) = self.followers.get_mut(&source(*key))
                 && follower.refused.as_ref() != Some(reason)
             {
                 log::warn!("nothing is stored of {}: {reason}", follower.shown());

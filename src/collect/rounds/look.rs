@@ -133,6 +133,7 @@ impl<S: Sink> Rounds<S> {
         if follower.job != candidate.job {
             follower.go_to_job(candidate.job, &self.shared.jobs, &self.shared.options);
         }
+        follower.look_beside(&self.shared.jobs);
         let mut env = self.shared.env(now);
         follower.meet(&candidate.meta, start, &mut env);
         self.outgoing.absorb(env.outgoing);

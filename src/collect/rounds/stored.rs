@@ -37,7 +37,7 @@ impl<S: Sink> Rounds<S> {
                 continue;
             };
             let same = |follower: &&mut Follower| follower.path == position.path && follower.scope == position.scope;
-            let generation = Generation::stored(number, &position, now.elapsed);
+            let generation = Generation::stored(number, &position, self.shared.jobs[job].pipeline, now.elapsed);
             if let Some(follower) = self.followers.values_mut().find(same) {
                 follower.generations.push(generation);
                 continue;
@@ -55,7 +55,7 @@ impl<S: Sink> Rounds<S> {
     pub(super) fn let_go(&mut self, follower: Follower) {
         for generation in follower.generations {
             self.shared.watcher.forget_file(generation.number);
-            let value = generation.position(&follower.scope, &follower.path).1;
+            let value = generation.position(&follower.scope, &follower.path, follower.pipeline).1;
             if generation.stored
                 && let Some(position) = value.and_then(|value| Position::decode(&value))
             {

@@ -88,6 +88,15 @@ impl Clock {
     /// equal lines remain distinct entries.
     pub(crate) fn stamp(&mut self, line: &[u8], now_ns: i64, modified_ns: i64) -> Option<i64> {
         let stamp = self.recogniser.as_mut().map_or(Stamp::None, |it| it.recognise(line, now_ns, modified_ns));
+        self.give(stamp, now_ns, modified_ns)
+    }
+
+    /// The same for a line whose time is known from elsewhere.
+    pub(crate) fn take(&mut self, ns: i64, now_ns: i64, modified_ns: i64) -> Option<i64> {
+        self.give(Stamp::Found(ns), now_ns, modified_ns)
+    }
+
+    fn give(&mut self, stamp: Stamp, now_ns: i64, modified_ns: i64) -> Option<i64> {
         match (stamp, self.line) {
             (Stamp::Found(ns), _) if ns > latest_ns(now_ns, modified_ns).saturating_add(FUTURE_GRACE_NS) => {
                 self.stats.rejected_future += 1;

@@ -14,9 +14,11 @@ mod zone;
 pub(crate) use clock::{Clock, Stats};
 pub(crate) use zone::Zone;
 
-use civil::{DAY_S, Reading, SECOND_NS, Wall};
+use civil::{DAY_S, Reading, SECOND_NS, TimeOfDay, Wall};
 use form::Form;
 use zone::Instants;
+
+use crate::logql::Written;
 
 /// How far in the future a line's time may lie; Loki's grace for pushed entries.
 const FUTURE_GRACE_NS: i64 = 10 * 60 * SECOND_NS;
@@ -72,6 +74,37 @@ impl Recogniser {
             },
             None => self.not_found(line),
         }
+    }
+
+    /// The instant of a time that a layout read: adds the year and the zone where they are missing. `None` if
+    /// there is no such day, or its zone is another one than the recogniser's and not UTC.
+    pub(crate) fn instant(&mut self, written: &Written<'_>, now_ns: i64, modified_ns: i64) -> Option<i64> {
+        self.zone.refresh(now_ns);
+        let (month, day) = match (written.day_of_year, written.year) {
+            (Some(day), year) => {
+                let date = jiff::civil::Date::new(year?, 1, 1).ok()?.with().day_of_year(day).build().ok()?;
+                (date.month(), date.day())
+            }
+            (None, _) => (written.month.unwrap_or(1), written.day.unwrap_or(1)),
+        };
+        let part = |part: i8, max: i8| (0..=max).contains(&part).then(|| part.unsigned_abs());
+        let (hour, minute, second) = (part(written.hour, 23)?, part(written.minute, 59)?, part(written.second, 60)?);
+        let second = u32::from(hour) * 3600 + u32::from(minute) * 60 + u32::from(second);
+        let is_utc = matches!(written.zone, Some("UTC" | "GMT"));
+        let wall = Wall {
+            year: written.year.map(i32::from),
+            month: part(month, 12)?,
+            day: part(day, 31)?,
+            time: TimeOfDay { second, nanos: u32::try_from(written.nanosecond).ok()? },
+            offset_s: written.offset_s.or(is_utc.then_some(0)),
+        };
+        let ns = self.resolve(wall, now_ns, modified_ns)?;
+        let named = written.zone.filter(|_| wall.offset_s.is_none());
+        if named.is_some_and(|name| !self.zone.is_called(name, ns / SECOND_NS)) {
+            return None;
+        }
+        self.last_ns = Some(ns);
+        Some(ns)
     }
 
     fn found(&mut self, form: Form, ns: i64) -> Stamp {

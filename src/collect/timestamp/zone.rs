@@ -114,6 +114,12 @@ impl Zone {
         }
     }
 
+    /// Whether this is what the zone is called at an instant, as in `CEST`.
+    pub(super) fn is_called(&self, abbreviation: &str, utc_s: i64) -> bool {
+        let at = Timestamp::from_second(utc_s);
+        at.is_ok_and(|at| self.rules.to_offset_info(at).abbreviation() == abbreviation)
+    }
+
     /// What a wall clock in this zone means. `local_s` is its reading as if it were UTC. `None` if
     /// it is beyond jiff's calendar.
     pub(super) fn instants(&mut self, local_s: i64) -> Option<Instants> {

@@ -1,11 +1,13 @@
 //! Followed files: what programs write into them is stored, each line exactly once.
 
 mod basics;
+mod containers;
 mod crash;
 mod oddities;
 mod programs;
 mod reload;
 mod rotation;
+mod stages;
 
 use std::{
     fs::{self, File, OpenOptions},
