@@ -1,6 +1,8 @@
-//! The file system as the store uses it: every byte it writes passes here, so that tests can put a
-//! file system in its place that fails, fills up or forgets what was not synced.
+//! The file system, and the clock, as the store uses them: every byte it writes passes here, so that tests
+//! can put a file system in its place that fails, fills up or forgets what was not synced, and a clock that
+//! jumps.
 
+use super::clock::now_ns;
 use std::{
     fmt::Debug,
     fs::{self, File, OpenOptions},
@@ -47,6 +49,8 @@ pub(super) trait Disk: Send + Sync + Debug {
     /// Makes names that were created, renamed or removed in a directory durable.
     fn sync_dir(&self, dir: &Path) -> io::Result<()>;
     fn space(&self, dir: &Path) -> io::Result<Space>;
+    /// The time of day in nanoseconds since 1970.
+    fn now_ns(&self) -> i64;
 }
 
 /// An open file. Reads and writes name their place, so that a file can be shared without a lock.
@@ -110,6 +114,10 @@ impl Disk for RealDisk {
     fn space(&self, dir: &Path) -> io::Result<Space> {
         let stat = rustix::fs::statvfs(dir)?;
         Ok(Space { free: stat.f_bavail * stat.f_frsize, total: stat.f_blocks * stat.f_frsize })
+    }
+
+    fn now_ns(&self) -> i64 {
+        now_ns()
     }
 }
 

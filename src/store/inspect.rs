@@ -120,6 +120,9 @@ impl Disk for ReadOnly {
     fn space(&self, dir: &Path) -> io::Result<Space> {
         self.0.space(dir)
     }
+    fn now_ns(&self) -> i64 {
+        self.0.now_ns()
+    }
 }
 
 #[derive(Debug)]

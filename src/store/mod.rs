@@ -176,6 +176,7 @@ impl Store {
             log: Mutex::new(Log { wal, labels: label_log }),
             chunk_bytes: AtomicU64::new(chunks.bytes()),
             chunks: Mutex::new(chunks),
+            watch: Mutex::default(),
             tidying: Mutex::default(),
             wake: Condvar::new(),
             room: Condvar::new(),

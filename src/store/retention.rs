@@ -10,7 +10,6 @@ use std::{
 
 use super::{
     chunk::{ChunkFile, Chunks, Key},
-    clock::now_ns,
     disk::Space,
     error::Error,
     options::Options,
@@ -49,7 +48,7 @@ impl Shared {
     pub(super) fn retain(&self, bytes: u64) -> Result<(), Error> {
         let mut chunks = lock(&self.chunks);
         let other_bytes = self.other_bytes();
-        let now_ns = now_ns();
+        let now_ns = lock(&self.watch).reckon(Instant::now(), self.disk.now_ns());
         let space = self.disk.space(&self.options.path).ok();
         let space = space.map(|space| Space { free: space.free.saturating_sub(bytes), ..space });
         // One file for each write that failed: a file system may take its time to give the space back.

@@ -51,6 +51,8 @@ struct Contents {
     /// Changes so far, of any kind.
     changes: u64,
     fault: Option<Fault>,
+    /// By how much its clock differs from the machine's, in nanoseconds.
+    clock_shift_ns: i64,
     /// A directory, and the bytes that all files below it may have together.
     quota: Option<(PathBuf, usize)>,
 }
@@ -87,6 +89,11 @@ impl MemDisk {
 
     pub(super) fn set_fault(&self, fault: Option<Fault>) {
         self.lock().fault = fault;
+    }
+
+    /// From now on the clock says so much more than the machine's.
+    pub(super) fn shift_clock(&self, shift_ns: i64) {
+        self.lock().clock_shift_ns = shift_ns;
     }
 
     /// From now on there is no space below a directory once its files have so many bytes.
@@ -267,6 +274,10 @@ impl Disk for MemDisk {
             }
             None => Space { free: 1 << 40, total: 1 << 41 },
         })
+    }
+
+    fn now_ns(&self) -> i64 {
+        super::now_ns() + self.lock().clock_shift_ns
     }
 }
 

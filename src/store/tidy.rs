@@ -12,7 +12,6 @@ use super::{
     Error, StreamId,
     block::Header,
     chunk::{BlockInfo, ChunkFile, Doomed, Replaced, Rewrite, until_closed},
-    clock::now_ns,
     snapshot::Columns,
     state::State,
     tenant::Scope,
@@ -89,7 +88,7 @@ impl Shared {
             return Ok(Some(Duration::ZERO));
         }
         let chunks = lock(&self.chunks);
-        Ok(chunks.next_to_close(self.options.max_chunk_age, now_ns()).map(|(after, _)| after))
+        Ok(chunks.next_to_close(self.options.max_chunk_age, self.disk.now_ns()).map(|(after, _)| after))
     }
 
     /// Leaves what is not finished undone; who waits for it is told.
@@ -103,7 +102,7 @@ impl Shared {
     /// Closes the next file that is due; or, if it is worth joining blocks first, begins with that.
     fn begin_closing(&self) -> Result<Option<Rewrite>, Error> {
         let mut chunks = lock(&self.chunks);
-        let next = chunks.next_to_close(self.options.max_chunk_age, now_ns());
+        let next = chunks.next_to_close(self.options.max_chunk_age, self.disk.now_ns());
         let Some(key) = next.filter(|(after, _)| after.is_zero()).map(|(_, key)| key.clone()) else {
             return Ok(None);
         };
@@ -288,7 +287,7 @@ impl Shared {
 
     /// When a file to which a block was added has to be looked at.
     pub(super) fn tidy_after(&self, block: &BlockInfo) -> Duration {
-        until_closed(block.max_ns, self.options.max_chunk_age, now_ns()).max(RETRY)
+        until_closed(block.max_ns, self.options.max_chunk_age, self.disk.now_ns()).max(RETRY)
     }
 }
 

@@ -15,6 +15,7 @@ use std::{
 use super::{
     block::{BLOCK_BYTES_TARGET, Encoder},
     chunk::{Chunks, Written},
+    clock::Watch,
     disk::Disk,
     error::Error,
     head::Run,
@@ -45,6 +46,8 @@ pub(super) struct Shared {
     pub(super) state: Mutex<State>,
     pub(super) log: Mutex<Log>,
     pub(super) chunks: Mutex<Chunks>,
+    /// What is believed of the clock.
+    pub(super) watch: Mutex<Watch>,
     /// Taken before all other locks.
     pub(super) tidying: Mutex<Tidying>,
     /// The thread has something to do sooner than it knew.

@@ -168,3 +168,27 @@ fn streams_whose_entries_are_gone_are_forgotten_by_a_start() {
     assert_eq!(read(&store, &name(3)), [(DAY_NS * 9, "again".to_owned())]);
     assert_eq!(store.streams(&[], 0, i64::MAX).len(), 101);
 }
+
+/// Whichever way the clock jumps, nothing that is stored goes for it, and what comes then is stored too.
+#[test]
+fn a_clock_that_jumps_takes_nothing_away() {
+    for jump_ns in [DAY_NS / 24, -DAY_NS / 24, 365 * DAY_NS, -365 * DAY_NS] {
+        let (dir, disk) = (TempDir::new(), MemDisk::default());
+        let keep_a_month = Options { retention: Some(Duration::from_hours(24 * 30)), ..options(dir.path()) };
+        let store = Store::open_on(Arc::new(disk.clone()), keep_a_month, DirLock::take(dir.path()).unwrap()).unwrap();
+        let shared = &store.0.shared;
+        shared.retain(0).unwrap();
+        let now_ns = crate::store::now_ns();
+        push(&store, "a", [(now_ns, "before".to_owned())]).unwrap();
+        store.flush().unwrap();
+        disk.shift_clock(jump_ns);
+        push(&store, "a", [(now_ns + jump_ns, "after".to_owned())]).unwrap();
+        store.flush().unwrap();
+        tidy(&store);
+        shared.retain(0).unwrap();
+        assert_eq!(read(&store, "a").len(), 2, "jump of {jump_ns} ns");
+        drop(store);
+        let store = open(&disk.after_kill(), &dir).unwrap();
+        assert_eq!(read(&store, "a").len(), 2, "jump of {jump_ns} ns, reopened");
+    }
+}
