@@ -143,8 +143,17 @@ impl Tail {
     /// The next frame; an empty one if nothing came within `timeout`. `None` once the store is closing.
     pub fn next_frame(&mut self, timeout: Duration) -> Option<Frame> {
         let now = Instant::now();
-        let due = self.waiting.values().map(|waiting| waiting.due).min().map(|due| due.saturating_duration_since(now));
-        let live = self.feed.wait(due.map_or(timeout, |due| due.min(timeout)))?;
+        let timeout = if self.delay.is_zero() && !self.waiting.is_empty() {
+            if self.waiting_bytes >= FRAME_BYTES_MAX {
+                // The rest waits in the store's queue, where all tails share the entries.
+                return Some(self.frame(now));
+            }
+            Duration::ZERO
+        } else {
+            let due = self.waiting.values().map(|waiting| waiting.due).min();
+            due.map_or(timeout, |due| due.saturating_duration_since(now).min(timeout))
+        };
+        let live = self.feed.wait(timeout)?;
         let arrived = Instant::now();
         for (_, labels, entries) in &live.appended {
             self.take(labels, entries, arrived);

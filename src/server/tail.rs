@@ -39,6 +39,9 @@ const SILENCE_MAX: Duration = Duration::from_mins(1);
 const WRITE_TIMEOUT: Duration = Duration::from_secs(15);
 /// Bytes of a message from the client, which has nothing to say.
 const MESSAGE_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of the buffer for these messages: pongs and one close frame. The library's own choice would
+/// cost 128 KiB for each tail.
+const READ_BUFFER_BYTES: usize = 1024;
 /// Messages of the client that are read before the next look at the store.
 const MESSAGES_PER_LOOK: usize = 100;
 
@@ -121,6 +124,7 @@ impl Session {
         let config = WebSocketConfig::default()
             .max_message_size(Some(MESSAGE_BYTES_MAX))
             .max_frame_size(Some(MESSAGE_BYTES_MAX))
+            .read_buffer_size(READ_BUFFER_BYTES)
             .write_buffer_size(0);
         let mut socket = WebSocket::from_raw_socket(stream, Role::Server, Some(config));
         if let End::Close(reason) = self.serve(&mut socket, stop) {

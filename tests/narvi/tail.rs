@@ -110,6 +110,26 @@ fn a_slow_reader_is_told_what_it_missed() {
     assert_eq!(narvi.entries("{app=\"x\"}").len(), LINES);
 }
 
+/// Many tails at once cost little, and each gets every line, in order.
+#[test]
+fn two_hundred_tails_get_every_line() {
+    const TAILS: usize = 200;
+    const LINES: usize = 400;
+    const KIB_MAX: u64 = 20 << 10;
+    let directory = Directory::new();
+    let narvi = Narvi::start_with(&directory, "limits.max_concurrent_tail_requests = 200\n");
+    push_lines(&narvi, 0..100, None);
+    let before = narvi.status("VmRSS");
+    let mut tails: Vec<_> = (0..TAILS).map(|_| narvi.tail(&[("query", "{app=\"x\"}")])).collect();
+    push_lines(&narvi, 100..LINES, None);
+    for tail in &mut tails {
+        let lines = numbers(tail.take(LINES).into_iter().map(|entry| entry.line));
+        assert_eq!(lines, (0..LINES).collect::<Vec<_>>());
+    }
+    let grown = narvi.status("VmRSS").saturating_sub(before);
+    assert!(grown < KIB_MAX, "{TAILS} tails cost {grown} KiB");
+}
+
 #[test]
 fn bad_tails_are_refused_before_the_upgrade() {
     let directory = Directory::new();
