@@ -1,5 +1,7 @@
 //! The section `[limits]`: what is taken in and what a query may ask for, under Loki's names where Loki has the limit.
 
+use std::time::Duration;
+
 use super::{
     keys::{Key, Kind, NO_LIMIT, Zero, count, duration, size},
     report::Problem,
@@ -47,6 +49,12 @@ pub(super) const KEYS: &[Key] = &[
     Key::new("max_query_series", count(0), "500", "series in one answer; 0: no limit"),
     Key::new("max_query_length", duration(1000, NO_LIMIT), r#""721h""#, "range of time of one query"),
     Key::new("query_timeout", duration(1, NO_LIMIT), r#""1m""#, "after this a query is given up"),
+    Key::new(
+        "delete_request_cancel_period",
+        duration(1000, Zero::Means("it is worked off at once")),
+        r#""0""#,
+        "how long a request to delete waits and can be canceled",
+    ),
     Key::new("max_concurrent_queries", count(0), "0", "heavy queries at once, others wait; 0: one per core"),
     Key::new("max_query_bytes_returned", size(1 << 10, NO_LIMIT), r#""32MiB""#, "lines and labels in one answer"),
     Key::new("max_concurrent_tail_requests", count(0), "10", "live tails at once; 0: none"),
@@ -72,6 +80,7 @@ pub(super) struct Limits {
     pub(super) push_decompressed_bytes_max: u64,
     pub(super) push_memory_max: u64,
     pub(super) tail_queue_max: usize,
+    pub(super) delete_cancel_period: Duration,
 }
 
 /// Reads `[limits]`.
@@ -83,6 +92,7 @@ pub(super) fn read(section: &Section<'_>) -> Limits {
         push_decompressed_bytes_max: section.size_or_unlimited("push_decompressed_max"),
         push_memory_max: section.size("push_memory_max"),
         tail_queue_max: bytes(section.size("tail_queue_max")),
+        delete_cancel_period: section.duration("delete_request_cancel_period"),
     };
     let body_max = limits.push_body_bytes_max;
     if body_max != u64::MAX && body_max > limits.push_memory_max {

@@ -143,6 +143,7 @@ impl Config {
                 listen: server.listen,
                 users: server.users,
                 tenants_max: server.tenants_max,
+                delete_cancel_period: limits.delete_cancel_period,
                 http: server.http,
                 push_body_bytes_max: limits.push_body_bytes_max,
                 push_decompressed_bytes_max: limits.push_decompressed_bytes_max,

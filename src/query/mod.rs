@@ -11,6 +11,7 @@
 mod cancel;
 mod clock;
 mod crew;
+mod delete;
 mod detect;
 mod error;
 mod grep;
@@ -31,6 +32,7 @@ mod worker;
 
 pub use cancel::Cancel;
 pub use clock::clock;
+pub use delete::delete;
 pub use detect::{Field, FieldType, Fields, FieldsQuery, detect_fields};
 pub use error::Error;
 pub use group::{Categories, LogAnswer, ResultEntry, ResultStream};

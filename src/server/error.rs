@@ -22,6 +22,8 @@ pub(super) enum Error {
     Forbidden(String),
     /// "404 page not found" and a newline: Grafana looks for these words.
     NotFound,
+    /// What is named does not exist, while the path does.
+    Unknown(String),
     /// The path exists, the method does not.
     MethodNotAllowed,
     /// A body above its limit.
@@ -51,7 +53,7 @@ impl Error {
         match self {
             Self::Unauthorized(_) | Self::NoTenant => 401,
             Self::Forbidden(_) => 403,
-            Self::NotFound => 404,
+            Self::NotFound | Self::Unknown(_) => 404,
             Self::MethodNotAllowed => 405,
             Self::Body(error) if error.kind() == io::ErrorKind::TimedOut => 408,
             Self::TooLarge(_) => 413,
@@ -77,6 +79,7 @@ impl fmt::Display for Error {
         match self {
             Self::BadRequest(text)
             | Self::Unauthorized(text)
+            | Self::Unknown(text)
             | Self::Forbidden(text)
             | Self::TooLarge(text)
             | Self::Unprocessable(text)

@@ -9,6 +9,8 @@ pub mod access;
 mod buildinfo;
 mod call;
 mod config;
+mod delete;
+mod deletions;
 mod detected_fields;
 mod detected_labels;
 mod drilldown;
@@ -65,6 +67,7 @@ pub use tenants::check_name as check_tenant_name;
 use self::{
     access::Gate,
     call::Call,
+    deletions::Deletions,
     error::Error,
     failures::Failures,
     http::{Answer, Handler, Request},
@@ -127,6 +130,7 @@ impl Server {
             push_memory: Budget::new(options.push_memory_max),
             decoders: Permits::new(std::thread::available_parallelism().map_or(1, usize::from)),
             connections: Arc::downgrade(&running),
+            deletions: Deletions::start(&rooms.store, options.delete_cancel_period),
             tenants: options.tenants_max.map(|count_max| Tenants::of(&rooms.store, count_max)),
             whole_store: rooms.store,
             query_limits: rooms.query_limits,
@@ -164,6 +168,7 @@ struct Api {
     /// Of all tenants; an endpoint that is about streams uses that of its call.
     whole_store: Store,
     tenants: Option<Tenants>,
+    deletions: Arc<Deletions>,
     query_limits: Limits,
     ingest_limits: ingest::Limits,
     sources: Sources,

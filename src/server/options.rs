@@ -1,6 +1,6 @@
 //! What the server is told at start.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
 use super::{access::User, http};
 
@@ -13,6 +13,8 @@ pub struct Options {
     pub users: Vec<User>,
     /// How many tenants there may be, which are then kept apart. `None`: there are none.
     pub tenants_max: Option<usize>,
+    /// How long a request to delete can be taken back before it is worked off.
+    pub delete_cancel_period: Duration,
     /// Bounds of a connection.
     pub http: http::Limits,
     /// Bytes of one push as it was sent. `u64::MAX`: no limit.

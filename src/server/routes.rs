@@ -3,9 +3,9 @@
 use tiny_http::Method;
 
 use super::{
-    Api, access::Right, buildinfo, call::Call, config, detected_fields, detected_labels, drilldown, error::Error,
-    flush, format_query, index_stats, index_volume, labels, legacy, log_level, metrics, otlp, params::percent_decoded,
-    patterns, query, query_range, ready, receive, reply::Reply, root, rules, series, tail,
+    Api, access::Right, buildinfo, call::Call, config, delete, detected_fields, detected_labels, drilldown,
+    error::Error, flush, format_query, index_stats, index_volume, labels, legacy, log_level, metrics, otlp,
+    params::percent_decoded, patterns, query, query_range, ready, receive, reply::Reply, root, rules, series, tail,
 };
 
 use self::{
@@ -51,6 +51,7 @@ pub(super) enum Streams {
 
 const GET: &[Method] = &[Method::Get];
 const POST: &[Method] = &[Method::Post];
+const DELETION: &[Method] = &[Method::Get, Method::Post, Method::Put, Method::Delete];
 const GET_POST: &[Method] = &[Method::Get, Method::Post];
 
 const ROUTES: &[Route] = &[
@@ -76,6 +77,7 @@ const ROUTES: &[Route] = &[
     query("/api/prom/label", Checked(legacy::names)),
     query("/api/prom/label/{name}/values", Checked(legacy::values)),
     query("/api/prom/series", Checked(series::answer)),
+    Route { methods: DELETION, takes_form: true, ..admin("/loki/api/v1/delete", Checked(delete::answer)) },
     read("/loki/api/v1/drilldown-limits", Always(drilldown::answer)),
     read("/loki/api/v1/status/buildinfo", Always(buildinfo::answer)),
     read("/prometheus/api/v1/rules", Always(rules::rules)),

@@ -39,19 +39,24 @@ impl Tenants {
 
     /// The part of the store that a request adds to.
     pub(super) fn fed(&self, request: &Request<'_>, store: &Store) -> Result<Store, Error> {
-        let names = names_of(request.header("X-Scope-OrgID"))?;
-        let [name] = names.as_slice() else {
-            return Err(Error::bad("multiple org IDs present: a push is for one tenant\n"));
-        };
+        let name = only(request)?;
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if !known.contains(name) {
+        if !known.contains(&name) {
             if known.len() >= self.count_max {
                 let count_max = self.count_max;
                 return Err(Error::Busy(format!("there are {count_max} tenants already (server.tenants_max)\n")));
             }
             known.insert(name.clone());
         }
-        Ok(store.of_tenants(&names))
+        Ok(store.of_tenants(&[name]))
+    }
+}
+
+/// The one tenant that a request is about which cannot be about several.
+pub(super) fn only(request: &Request<'_>) -> Result<String, Error> {
+    match names_of(request.header("X-Scope-OrgID"))?.as_slice() {
+        [name] => Ok(name.clone()),
+        _ => Err(Error::bad("multiple org IDs present: only queries can be about several tenants\n")),
     }
 }
 

@@ -30,6 +30,7 @@ impl Running {
             listen: "127.0.0.1:0".parse().unwrap(),
             users: Vec::new(),
             tenants_max: None,
+            delete_cancel_period: Duration::ZERO,
             http: http::Limits::default(),
             push_body_bytes_max: 1000,
             push_decompressed_bytes_max: 10_000,

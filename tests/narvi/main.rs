@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "what fails in the support of the tests fails the test")]
 
 mod crash;
+mod delete;
 mod detected;
 mod files;
 mod index;
