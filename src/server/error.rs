@@ -60,9 +60,10 @@ impl Error {
             Self::Unprocessable(_) => 422,
             Self::Busy(_) => 429,
             Self::Query(query::Error::Canceled) => 499,
-            // A full or failing disk passes: shippers keep and repeat on 503, and drop on 500.
-            Self::Unavailable(_) | Self::Store(_) | Self::Query(query::Error::Store(store::Error::Closing)) => 503,
-            Self::Query(query::Error::Store(_) | query::Error::Matching(_) | query::Error::ApproxTopkDisabled) => 500,
+            // What the disk refuses or the system lacks passes: shippers keep and repeat on 503, and drop on 500.
+            Self::Unavailable(_) | Self::Store(_) | Self::Query(query::Error::Store(_)) => 503,
+            // Loki's answer; all else that is wrong with a query is 400.
+            Self::Query(query::Error::ApproxTopkDisabled) => 500,
             Self::Query(query::Error::TimedOut { .. }) => 504,
             Self::BadRequest(_) | Self::Body(_) | Self::Query(_) => 400,
         }
