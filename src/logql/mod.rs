@@ -42,7 +42,7 @@ pub use layout::{Layout, Written};
 pub use parser::{QUERY_BYTES_MAX, parse, parse_filter, parse_label_set, parse_selector};
 pub use pipeline::{LineLabels, Passed, Pipeline, Runner};
 pub use print::pretty;
-pub use regex::{Form, Regex, Searcher, readable};
+pub use regex::{Form, GaveUp, LineSearcher, Regex, Searcher, readable};
 pub use stage::{decolorize, json_keys_of, logfmt_pairs};
 pub use template::Clock;
 pub use units::parse_bytes;

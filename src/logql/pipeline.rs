@@ -1,10 +1,13 @@
 //! A pipeline ready to run: stages compiled once, in the order in which they are cheapest, shared
 //! by all threads of a query.
 
+use std::sync::Arc;
+
 use super::ast::{RangeAggregation, RangeOp, Stage};
 use super::entry::{Entry, Labels, LineBuffers};
 use super::error::ParseError;
 use super::filter::{LineProbe, LineTest};
+use super::regex::Regex;
 use super::stage::{Compiled, UnwrapStage, Worker, compile};
 use super::template::Clock;
 use super::wanted::{Needs, Wanted};
@@ -90,6 +93,11 @@ impl Pipeline {
     /// stored line, so nothing behind a stage that rewrites it.
     pub fn required_literals(&self) -> &[Vec<Literal>] {
         &self.required
+    }
+
+    /// An expression that the stored line must match to pass, if there is one.
+    pub fn required_regex(&self) -> Option<&Arc<Regex>> {
+        self.filters.iter().find_map(LineTest::regex)
     }
 
     /// How many lines to run between two looks at whether the query has to stop. Templates can loop, so a

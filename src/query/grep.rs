@@ -1,16 +1,24 @@
 //! Finds the lines of a run that can pass a pipeline without running it: a search for the literals
-//! that a passing line must hold, over the whole text of the run at once. Yields a superset of the
-//! lines that pass, in the order asked for.
+//! that a passing line must hold, or for the expression that it must match, over the whole text of the
+//! run at once. Yields a superset of the lines that pass, in the order asked for.
 
-use std::ops::Range;
+use std::{collections::VecDeque, ops::Range, sync::Arc};
 
 use memchr::memmem;
 
 use super::Direction;
 use crate::labels::{Entries, Literal};
+use crate::logql::{GaveUp, Pipeline, Regex};
 
-/// The literals of one query, made ready for searching.
+/// An expression leads from line to line if the literals that could are shorter than this: they stand in most lines ...
+const LEADING_BYTES_MIN: usize = 3;
+/// ... or are more than this: each is searched for by itself.
+const LEADING_MAX: usize = 8;
+
+/// What the lines of one query must hold, made ready for searching.
 pub(super) struct Prefilter {
+    /// Leads from line to line where it can; where not, the literals do.
+    regex: Option<Arc<Regex>>,
     /// Any of these leads from line to line; none: every line is a candidate.
     leading: Vec<Needle>,
     /// Each of these groups must occur somewhere in the text, or no line of it can pass.
@@ -18,14 +26,20 @@ pub(super) struct Prefilter {
 }
 
 impl Prefilter {
-    /// `required` is [`crate::logql::Pipeline::required_literals`].
-    pub(super) fn new(required: &[Vec<Literal>]) -> Self {
+    /// What the lines that pass a pipeline must hold.
+    pub(super) fn of(pipeline: &Pipeline) -> Self {
+        Self::new(pipeline.required_literals(), pipeline.required_regex())
+    }
+
+    fn new(required: &[Vec<Literal>], regex: Option<&Arc<Regex>>) -> Self {
         // A group with an empty literal (or with none) says nothing about a line.
         let mut groups: Vec<&Vec<Literal>> =
             required.iter().filter(|any| !any.is_empty() && any.iter().all(|one| !one.text.is_empty())).collect();
         groups.sort_by_key(|any| std::cmp::Reverse(selectivity(any)));
+        let is_weak = |any: &&Vec<Literal>| any.len() > LEADING_MAX || selectivity(any).0 < LEADING_BYTES_MIN;
+        let regex = regex.filter(|_| groups.first().is_none_or(is_weak)).map(Arc::clone);
         let mut groups = groups.into_iter().map(|any| any.iter().map(Needle::new).collect());
-        Self { leading: groups.next().unwrap_or_default(), others: groups.collect() }
+        Self { regex, leading: groups.next().unwrap_or_default(), others: groups.collect() }
     }
 
     /// The lines `range` of a run that can pass, in order of their index or against it.
@@ -37,17 +51,70 @@ impl Prefilter {
     ) -> Candidates<'a> {
         if range.is_empty() || !self.others.iter().all(|any| any.iter().any(|one| one.occurs_in(text_of(run, &range))))
         {
-            return Candidates { run, direction, rest: 0..0, cursors: None };
+            return Candidates { run, direction, rest: 0..0, lead: Lead::EveryLine };
         }
-        let cursors = (!self.leading.is_empty()).then(|| {
+        if let Some(lines) = self.regex.as_ref().and_then(|regex| matching(regex, run, &range)) {
+            return Candidates { run, direction, rest: range, lead: Lead::Lines(lines) };
+        }
+        let lead = if self.leading.is_empty() {
+            Lead::EveryLine
+        } else {
             let mut cursors: Vec<_> = self.leading.iter().map(|needle| Cursor { needle, line: None }).collect();
             for cursor in &mut cursors {
                 cursor.seek(run, &range, direction);
             }
-            cursors
-        });
-        Candidates { run, direction, rest: range, cursors }
+            Lead::Literals(cursors)
+        };
+        Candidates { run, direction, rest: range, lead }
     }
+}
+
+/// The lines that `regex` matches; `None` if only a look at each can tell. Behind a place where the engine gives
+/// up, all.
+fn matching(regex: &Regex, run: &Entries, range: &Range<usize>) -> Option<VecDeque<usize>> {
+    let start = run.start(range.start);
+    // Every line ends in a newline.
+    let text = &run.text()[start..=run.ends()[range.end - 1] as usize];
+    let mut searcher = regex.line_searcher(text, range.len())?;
+    let (mut lines, mut rest) = (VecDeque::new(), range.clone());
+    while !rest.is_empty() {
+        match searcher.find(text, run.start(rest.start) - start) {
+            // A match of the empty text behind the last newline is none.
+            Ok(Some(at)) if at < text.len() => {
+                let line = line_at(run, &rest, start + at, Direction::Forward);
+                lines.push_back(line);
+                rest.start = line + 1;
+            }
+            Ok(_) => break,
+            Err(GaveUp) => {
+                lines.extend(rest);
+                break;
+            }
+        }
+    }
+    Some(lines)
+}
+
+/// The line of `rest` that holds the byte `at`: a search in growing steps from where the last line was found.
+fn line_at(run: &Entries, rest: &Range<usize>, at: usize, direction: Direction) -> usize {
+    let ends = &run.ends()[rest.clone()];
+    let ends_before = |end: &u32| (*end as usize) < at;
+    let mut reach = 1;
+    let within = match direction {
+        Direction::Forward => {
+            while reach < ends.len() && ends_before(&ends[reach - 1]) {
+                reach *= 2;
+            }
+            reach / 2..reach.min(ends.len())
+        }
+        Direction::Backward => {
+            while reach < ends.len() && !ends_before(&ends[ends.len() - reach]) {
+                reach *= 2;
+            }
+            ends.len() - reach.min(ends.len())..ends.len() - reach / 2
+        }
+    };
+    rest.start + within.start + ends[within.clone()].partition_point(ends_before)
 }
 
 /// Which group leads: the longest shortest literal, few alternatives, and an exact literal before a folded one.
@@ -66,8 +133,17 @@ pub(super) struct Candidates<'a> {
     direction: Direction,
     /// Lines that were not looked at yet.
     rest: Range<usize>,
-    /// Where each leading literal occurs next; `None`: every line is a candidate.
-    cursors: Option<Vec<Cursor<'a>>>,
+    lead: Lead<'a>,
+}
+
+/// What leads from line to line.
+enum Lead<'a> {
+    /// Every line is a candidate.
+    EveryLine,
+    /// Where each of them occurs next.
+    Literals(Vec<Cursor<'a>>),
+    /// These lines, in order.
+    Lines(VecDeque<usize>),
 }
 
 impl Iterator for Candidates<'_> {
@@ -78,19 +154,23 @@ impl Iterator for Candidates<'_> {
             return None;
         }
         let forward = self.direction == Direction::Forward;
-        let next = match &self.cursors {
-            None if forward => Some(self.rest.start),
-            None => Some(self.rest.end - 1),
-            Some(cursors) if forward => cursors.iter().filter_map(|cursor| cursor.line).min(),
-            Some(cursors) => cursors.iter().filter_map(|cursor| cursor.line).max(),
+        let next = match &mut self.lead {
+            Lead::EveryLine if forward => Some(self.rest.start),
+            Lead::EveryLine => Some(self.rest.end - 1),
+            Lead::Literals(cursors) if forward => cursors.iter().filter_map(|cursor| cursor.line).min(),
+            Lead::Literals(cursors) => cursors.iter().filter_map(|cursor| cursor.line).max(),
+            Lead::Lines(lines) if forward => lines.pop_front(),
+            Lead::Lines(lines) => lines.pop_back(),
         };
         let Some(line) = next else {
             self.rest = 0..0;
             return None;
         };
         self.rest = if forward { line + 1..self.rest.end } else { self.rest.start..line };
-        for cursor in self.cursors.iter_mut().flatten().filter(|cursor| cursor.line == Some(line)) {
-            cursor.seek(self.run, &self.rest, self.direction);
+        if let Lead::Literals(cursors) = &mut self.lead {
+            for cursor in cursors.iter_mut().filter(|cursor| cursor.line == Some(line)) {
+                cursor.seek(self.run, &self.rest, self.direction);
+            }
         }
         Some(line)
     }
@@ -114,10 +194,7 @@ impl Cursor<'_> {
             Direction::Forward => self.needle.find(text_of(run, rest)),
             Direction::Backward => self.needle.rfind(text_of(run, rest)),
         };
-        self.line = found.map(|at| {
-            let at = run.start(rest.start) + at;
-            run.ends()[rest.clone()].partition_point(|end| (*end as usize) < at) + rest.start
-        });
+        self.line = found.map(|at| line_at(run, rest, run.start(rest.start) + at, direction));
     }
 }
 
@@ -192,6 +269,7 @@ fn commonness(byte: u8) -> u8 {
 mod tests {
     use super::*;
     use crate::labels::LabelSet;
+    use crate::logql::Form;
 
     fn run(lines: &[&str]) -> Entries {
         let mut run = Entries::new();
@@ -211,7 +289,7 @@ mod tests {
     }
 
     fn check(lines: &[&str], required: &[Vec<Literal>], range: Range<usize>, want: &[usize]) {
-        let (run, prefilter) = (run(lines), Prefilter::new(required));
+        let (run, prefilter) = (run(lines), Prefilter::new(required, None));
         let forward: Vec<_> = prefilter.candidates(&run, range.clone(), Direction::Forward).collect();
         let mut backward: Vec<_> = prefilter.candidates(&run, range, Direction::Backward).collect();
         backward.reverse();
@@ -236,6 +314,61 @@ mod tests {
         // "error" leads; the other group only has to occur somewhere.
         check(&lines, &[vec![exact("fi")], vec![exact("error")]], all.clone(), &[0, 2]);
         check(&lines, &[vec![exact("no")], vec![exact("error")]], all, &[]);
+    }
+
+    /// What an expression leads to are the lines that match it. Where it cannot lead, every line is a candidate.
+    #[test]
+    fn an_expression_leads_to_the_lines_that_match_it() {
+        let plain = ["", "took 12ms", "x", "1.5s", "12 ms", "\u{e9} 7ms", "a b", "abc"];
+        let with_newlines = ["7ms\nx", "x\n", "", "12ms", "a\nb"];
+        let sources = [
+            "[0-9]+ms|[0-9]+[.][0-9]+s",
+            "^a",
+            "s$",
+            "^$",
+            "\\s",
+            "[^0-9]",
+            "(?s).",
+            "a|b|c",
+            "\\bms\\b",
+            "",
+            "x*",
+            "(?i)\u{c9}",
+        ];
+        for source in sources.into_iter().chain(["\\n", "b\\n|x"]) {
+            let regex = Arc::new(Regex::new(source, Form::Part).unwrap());
+            let prefilter = Prefilter::new(&[], Some(&regex));
+            for lines in [&plain[..], &with_newlines] {
+                let run = run(lines);
+                let matching: Vec<_> = (0..lines.len()).filter(|at| regex.is_match(lines[*at].as_bytes())).collect();
+                let candidates = |direction| prefilter.candidates(&run, 0..lines.len(), direction).collect::<Vec<_>>();
+                let (forward, mut backward) = (candidates(Direction::Forward), candidates(Direction::Backward));
+                backward.reverse();
+                assert_eq!(forward, backward, "{source:?}");
+                let passing: Vec<_> = forward.iter().copied().filter(|at| matching.contains(at)).collect();
+                assert_eq!(passing, matching, "{source:?} on {lines:?}");
+                if cfg!(feature = "dfa") && lines == plain && !source.contains("\\n") {
+                    assert_eq!(forward, matching, "{source:?} on {lines:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn broken_characters_and_weak_literals_do_not_lead() {
+        let regex = Arc::new(Regex::new("a.", Form::Part).unwrap());
+        let mut entries = Entries::new();
+        let set = entries.intern(&LabelSet::default());
+        entries.push(0, b"a\xff", set);
+        entries.push(1, b"b", set);
+        let prefilter = Prefilter::new(&[], Some(&regex));
+        assert_eq!(prefilter.candidates(&entries, 0..2, Direction::Forward).collect::<Vec<_>>(), [0, 1]);
+        let many: Vec<_> = ["one", "two", "six", "ten", "red", "sea", "sky", "sun", "ice"].map(exact).to_vec();
+        for (group, leads) in
+            [(vec![exact("ab")], true), (vec![exact("abc")], false), (many[..8].to_vec(), false), (many, true)]
+        {
+            assert_eq!(Prefilter::new(&[group], Some(&regex)).regex.is_some(), leads);
+        }
     }
 
     #[test]

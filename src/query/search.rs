@@ -230,7 +230,7 @@ mod tests {
 
     fn search<T>(case: Case, workers: usize, with: impl FnOnce(&Search<'_>) -> T) -> T {
         let pipeline = pipeline(case.stages);
-        let prefilter = Prefilter::new(pipeline.required_literals());
+        let prefilter = Prefilter::of(&pipeline);
         with(&Search {
             pipeline: &pipeline,
             prefilter: &prefilter,

@@ -55,7 +55,7 @@ pub fn select(
         return Err(Error::TooManyEntries { limit: query.limit, limit_max: limits.max_entries_limit_per_query });
     }
     let pipeline = Pipeline::compile_at(&query.expr.stages, &clock())?;
-    let prefilter = Prefilter::new(pipeline.required_literals());
+    let prefilter = Prefilter::of(&pipeline);
     let streams = match query.end_ns.checked_sub(1) {
         Some(last_ns) if query.start_ns <= last_ns => {
             streams_of(store.snapshot(&query.expr.selector, query.start_ns, last_ns))

@@ -129,7 +129,7 @@ impl Tail {
     fn new(feed: Box<dyn Feed>, pipeline: Pipeline, query: &TailQuery<'_>) -> Self {
         Self {
             feed,
-            prefilter: Prefilter::new(pipeline.required_literals()),
+            prefilter: Prefilter::of(&pipeline),
             pipeline,
             delay: query.delay,
             categorize: query.categorize_labels,

@@ -8,6 +8,8 @@ pub(super) use ip::IpTest;
 pub use needle::Needle;
 pub(super) use pattern::{Part, PatternTest, pattern_parts};
 
+use std::sync::Arc;
+
 use super::ast::{LineFilter, LineOp, LineOperand};
 use super::entry::Entry;
 use super::regex::{Form, Regex, Searcher};
@@ -24,7 +26,7 @@ pub(super) struct LineTest {
 #[derive(Debug)]
 enum Operand {
     Contains { needle: Needle, literal: Literal },
-    Regex(Box<Regex>),
+    Regex(Arc<Regex>),
     Pattern(PatternTest),
     Ip(IpTest),
 }
@@ -39,7 +41,7 @@ impl LineTest {
                     Operand::Contains { needle: Needle::new(&literal), literal }
                 }
                 (LineOp::Matches | LineOp::NotMatches, LineOperand::Text(text)) => {
-                    Operand::Regex(Box::new(Regex::new(text, Form::Part)?))
+                    Operand::Regex(Arc::new(Regex::new(text, Form::Part)?))
                 }
                 (LineOp::Pattern | LineOp::NotPattern, LineOperand::Text(text)) => {
                     Operand::Pattern(PatternTest::new(text)?)
@@ -52,6 +54,14 @@ impl LineTest {
         };
         let alternatives = filter.operands.iter().map(compile).collect::<Result<_, String>>()?;
         Ok(Self { negated: filter.op.is_negated(), alternatives })
+    }
+
+    /// The expression that a line must match to pass, if the filter is no more than that.
+    pub(super) fn regex(&self) -> Option<&Arc<Regex>> {
+        match &self.alternatives[..] {
+            [Operand::Regex(regex)] if !self.negated => Some(regex),
+            _ => None,
+        }
     }
 
     /// What a line must hold to pass: of each inner list, at least one.

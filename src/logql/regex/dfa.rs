@@ -9,7 +9,7 @@ use regex_automata::hybrid::dfa::{Cache, DFA};
 use regex_automata::nfa::thompson::{Config as NfaConfig, WhichCaptures};
 use regex_automata::util::pool::{Pool, PoolGuard};
 use regex_automata::util::syntax::Config as SyntaxConfig;
-use regex_automata::{Input, MatchKind};
+use regex_automata::{Input, MatchError, MatchKind};
 
 use super::SIZE_BYTES_MAX;
 
@@ -79,6 +79,13 @@ impl LazyDfa {
     /// A cache for a run of searches.
     pub(super) fn cache(&self) -> CacheGuard<'_> {
         self.caches.get()
+    }
+
+    /// The end of the match in `text[from..]` that ends first, as an offset into `text`, which must be UTF-8. The
+    /// error: the engine gave up.
+    pub(super) fn find_end(&self, cache: &mut Cache, text: &[u8], from: usize) -> Result<Option<usize>, MatchError> {
+        let input = Input::new(text).range(from..).earliest(true);
+        Ok(self.dfa.try_search_fwd(cache, &input)?.map(|found| found.offset()))
     }
 
     /// Whether `text`, which must be UTF-8, holds a match; `None` if the engine gave up on it.

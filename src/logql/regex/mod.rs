@@ -8,6 +8,7 @@
 mod class;
 #[cfg(feature = "dfa")]
 mod dfa;
+mod lines;
 mod plan;
 mod required;
 mod syntax;
@@ -20,6 +21,7 @@ use regex_lite::CaptureLocations;
 
 use super::filter::Needle;
 use crate::labels::Literal;
+pub use lines::{GaveUp, LineSearcher};
 use plan::Plan;
 use syntax::{Node, Parsed};
 use write::Reader;
@@ -55,6 +57,9 @@ pub struct Regex {
     lite: regex_lite::Regex,
     #[cfg(feature = "dfa")]
     dfa: dfa::OnDemand,
+    /// For a text of many lines, and whether none of them may have a newline within it.
+    #[cfg(feature = "dfa")]
+    lines: (dfa::OnDemand, bool),
 }
 
 impl Regex {
@@ -69,6 +74,13 @@ impl Regex {
         let needles = match plan {
             Some(_) => Vec::new(),
             None => required::best(required.clone()).unwrap_or_default().iter().map(Needle::new).collect(),
+        };
+        #[cfg(feature = "dfa")]
+        let lines = match lines::per_line(&node) {
+            Some((lines, needs_plain_lines)) if form == Form::Part => {
+                (dfa::OnDemand::new(write::write(&lines, Reader::Automata)), needs_plain_lines)
+            }
+            _ => (dfa::OnDemand::never(), true),
         };
         let node = match form {
             Form::Part => node,
@@ -91,6 +103,8 @@ impl Regex {
                 Form::Part | Form::Whole => dfa::OnDemand::new(write::write(&node, Reader::Automata)),
                 Form::WholeDotAll => dfa::OnDemand::never(),
             },
+            #[cfg(feature = "dfa")]
+            lines,
         })
     }
 
@@ -110,6 +124,24 @@ impl Regex {
             regex: self,
             #[cfg(feature = "dfa")]
             cache: None,
+        }
+    }
+
+    /// A searcher for the lines of a text that match; `None` if only a look at each line can tell. The text is
+    /// UTF-8; it is lines with a newline behind each.
+    pub fn line_searcher(&self, text: &[u8], lines: usize) -> Option<LineSearcher<'_>> {
+        #[cfg(feature = "dfa")]
+        {
+            let (dfa, needs_plain_lines) = &self.lines;
+            let dfa = dfa.get()?;
+            let are_plain = || memchr::memchr_iter(b'\n', text).count() == lines;
+            let fits = (!needs_plain_lines || are_plain()) && std::str::from_utf8(text).is_ok();
+            fits.then(|| LineSearcher::new(dfa))
+        }
+        #[cfg(not(feature = "dfa"))]
+        {
+            _ = (text, lines);
+            None
         }
     }
 

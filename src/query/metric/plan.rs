@@ -162,7 +162,7 @@ impl<'q> Planner<'q, '_> {
             KeyLabels::Without(_) => logql::Needs::All,
         };
         let pipeline = Pipeline::compile_for_samples(expr, needs, self.clock)?;
-        let prefilter = Prefilter::new(pipeline.required_literals());
+        let prefilter = Prefilter::of(&pipeline);
         let extract = match expr.op {
             RangeOp::Bytes | RangeOp::BytesRate => Extract::Bytes,
             _ if expr.unwrap.is_some() => Extract::Unwrapped,
