@@ -8,9 +8,13 @@
 //! - [`collect`]: log files in: discovery, followers, time stamps.
 //! - [`server`]: Loki's HTTP API.
 //! - [`config`]: the configuration file, its errors, and the options it gives to each room.
+//!
+//! With the feature `fuzzing`, `fuzzing` lists what takes bytes from outside.
 
 pub mod collect;
 pub mod config;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 pub mod ingest;
 pub mod labels;
 pub mod logql;

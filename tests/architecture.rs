@@ -20,6 +20,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("server", &["query", "ingest", "logql", "store", "labels"]),
     // It fills in each room's options and uses nothing else of them.
     ("config", &["server", "collect", "query", "ingest", "logql", "store", "labels"]),
+    // A list of what each room offers for fuzzing.
+    ("fuzzing", &["config", "server", "collect", "query", "ingest", "logql", "store", "labels"]),
     // The binary: not part of the library, and free to use all of it.
     ("command", &["config", "server", "collect", "query", "ingest", "logql", "store", "labels"]),
 ];

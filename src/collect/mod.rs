@@ -16,6 +16,8 @@ mod discover;
 mod env;
 mod error;
 mod follower;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod generation;
 mod glob;
 mod identity;

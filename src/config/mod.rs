@@ -8,6 +8,8 @@ mod docker;
 mod env;
 #[cfg(test)]
 mod example;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod jobs;
 mod keys;
 mod labels;

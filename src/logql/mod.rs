@@ -13,6 +13,8 @@ mod entry;
 mod error;
 mod fields;
 mod filter;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod json_scan;
 mod layout;
 mod lexer;

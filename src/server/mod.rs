@@ -18,6 +18,8 @@ mod error;
 mod failures;
 mod flush;
 mod format_query;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod gzip;
 pub mod http;
 mod index_stats;

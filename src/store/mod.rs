@@ -19,6 +19,8 @@ mod clock;
 mod codec;
 mod disk;
 mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod head;
 mod index;
 mod inspect;
@@ -30,7 +32,8 @@ mod snapshot;
 mod state;
 mod subscribe;
 mod tenant;
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzzing"))]
+#[cfg_attr(not(test), expect(dead_code, reason = "fuzzing needs the disk in memory, and none of its faults"))]
 mod testing;
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,8 @@
 //! What the tests of the store share.
 
 #![expect(clippy::cast_possible_truncation, reason = "tests run on small numbers")]
+#![expect(clippy::unwrap_used, reason = "only tests and fuzzing use it: a failure of theirs ends them")]
+#![expect(clippy::assigning_clones, reason = "the file systems of tests are small")]
 
 use std::{
     collections::{BTreeMap, BTreeSet},

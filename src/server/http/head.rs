@@ -232,6 +232,19 @@ impl<'h> Head<'h> {
     }
 }
 
+/// For fuzzing: any bytes as the head of a request.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(in crate::server) fn fuzz(received: &[u8]) {
+    let limits = Limits::default();
+    let mut lines = LineScan { length: 0, lines: 0 };
+    if let Ok(true) = lines.advance(received, &limits) {
+        let mut headers = vec![httparse::EMPTY_HEADER; lines.lines];
+        if let Ok(head) = Head::parse(&received[..lines.length], &mut headers) {
+            assert!(head.target.is_ascii());
+        }
+    }
+}
+
 fn refusal(status: u16, reason: &'static str) -> Refusal {
     Refusal { status, reason }
 }

@@ -27,6 +27,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tiny_http::{Header, ResponseBox};
 
 pub use accept::{Server, Stats};
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) use head::fuzz as fuzz_head;
 pub use limits::Limits;
 pub use request::Request;
 

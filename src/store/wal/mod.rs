@@ -270,6 +270,14 @@ fn segment_path(dir: &Path, number: u64) -> PathBuf {
     dir.join(format!("{number:016x}.wal"))
 }
 
+/// For fuzzing: a segment with one commit that holds `payload`.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) fn segment_of(payload: &[u8]) -> Vec<u8> {
+    let mut segment = segment_header(1).to_vec();
+    frame::put(&mut segment, 1, 0, payload);
+    segment
+}
+
 fn segment_header(number: u64) -> [u8; SEGMENT_HEADER_BYTES] {
     let mut header = [0; SEGMENT_HEADER_BYTES];
     header[..8].copy_from_slice(&SEGMENT_MAGIC);
