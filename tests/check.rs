@@ -114,9 +114,21 @@ fn unknown_arguments_are_a_usage_error() {
 
 #[test]
 fn help_fits_one_screen() {
-    let (code, stdout, stderr) = observed(&narvi(&["--help"]));
-    assert_eq!((code, stderr.as_str()), (0, ""));
-    assert!(stdout.lines().count() <= 24 && stdout.lines().all(|line| line.chars().count() <= 100), "{stdout}");
+    let help = |arguments: &[&str]| {
+        let (code, stdout, stderr) = observed(&narvi(arguments));
+        assert_eq!((code, stderr.as_str()), (0, ""), "{arguments:?}");
+        assert!(stdout.lines().count() <= 24 && stdout.lines().all(|line| line.chars().count() <= 100), "{stdout}");
+        stdout
+    };
+    let overview = help(&["--help"]);
+    let subcommands: Vec<_> =
+        overview.lines().filter_map(|line| line.strip_prefix("  narvi ")?.split(' ').next()).collect();
+    assert!(subcommands.contains(&"check") && subcommands.contains(&"inspect"), "{overview}");
+    for subcommand in subcommands.into_iter().filter(|word| !word.starts_with('[')) {
+        let text = help(&[subcommand, "--help"]);
+        assert!(text.starts_with(&format!("narvi {subcommand} ")), "{text}");
+        assert_eq!(help(&["help", subcommand]), text);
+    }
     let (code, stdout, _) = observed(&narvi(&["--version"]));
     assert_eq!((code, stdout), (0, format!("narvi {}\n", env!("CARGO_PKG_VERSION"))));
 }

@@ -9,12 +9,25 @@ use std::{
 use narvi::server::access;
 use rustix::termios::{self, LocalModes, OptionalActions, Termios};
 
-use super::{fail, print};
+use super::{
+    arguments::{Arguments, Subcommand},
+    fail, print,
+};
 
 /// Bytes that are read at most; a password has fewer.
 const LINE_BYTES_MAX: u64 = 1024;
 
-pub(super) fn run() -> ExitCode {
+pub(super) const SUBCOMMAND: Subcommand = Subcommand {
+    name: "hash-password",
+    // Other users see arguments in the list of processes.
+    operand: "",
+    about: "read a password from standard input, print its hash for [[server.users]]",
+    flags: &[],
+    notes: "",
+    run,
+};
+
+fn run(_: &Arguments) -> ExitCode {
     let failed = |why: &dyn std::fmt::Display| fail(&format_args!("narvi: no password was hashed: {why}"), 1);
     let line = match read_line() {
         Ok(line) => line,

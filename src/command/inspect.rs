@@ -8,9 +8,24 @@ use narvi::{
 };
 use serde_json::json;
 
+use super::arguments::{Arguments, Flag, Group, Subcommand};
+
+pub(super) const SUBCOMMAND: Subcommand = Subcommand {
+    name: "inspect",
+    operand: "DIR",
+    about: "verify a store that is not running, and say what is in it",
+    flags: &[Group { explained_by: "", flags: &[Flag::switch("json", "one JSON object instead of a table")] }],
+    notes: "DIR is `path` in [store]. Exit code 0, or 1 if anything is damaged.\n",
+    run,
+};
+
+fn run(arguments: &Arguments) -> ExitCode {
+    report(&arguments.operand_path(), arguments.has("json"))
+}
+
 /// Prints a table, or with `as_json` one JSON object; what is damaged goes to standard error. Fails
 /// if anything is.
-pub(super) fn run(dir: &Path, as_json: bool) -> ExitCode {
+fn report(dir: &Path, as_json: bool) -> ExitCode {
     let inspection = match inspect(dir) {
         Ok(inspection) => inspection,
         Err(error) => return super::fail(&format_args!("narvi: {error}"), 1),

@@ -1,8 +1,10 @@
-//! The command line: what was asked for, and the exit code.
+//! The command line: what was asked for, and the exit code. A subcommand is a file with a constant, and a line in
+//! [`SUBCOMMANDS`].
 
 mod arguments;
 mod check;
 mod hash_password;
+mod help;
 mod inspect;
 mod logging;
 mod numbers;
@@ -14,43 +16,22 @@ use std::{
     process::ExitCode,
 };
 
-use narvi::config::{Config, Environment};
+use self::arguments::{Request, Subcommand};
 
-use self::arguments::Command;
-
-/// The command line cannot be understood. Source of this and the next: `sysexits.h` of BSD.
+/// The command line cannot be understood. Source of this and the others: `sysexits.h` of BSD.
 const EX_USAGE: u8 = 64;
 /// The configuration is wrong.
 const EX_CONFIG: u8 = 78;
 
-const HELP: &str = "\
-Narvi follows log files, keeps them compressed, and answers Loki's HTTP API.
-
-Usage:
-  narvi [--config FILE]         serve until SIGTERM; SIGHUP reads the jobs anew
-  narvi check [--config FILE]   look for mistakes in the configuration
-  narvi inspect [--json] DIR    verify a store that is not running
-  narvi hash-password           read a password, print its hash for [[server.users]]
-  narvi --version
-  narvi --help
-
-Without --config the configuration is /etc/narvi/config.toml, or if there is none, the defaults.
-Exit codes: check 0, or 78 if there are errors; inspect 0, or 1 if anything is
-damaged; unknown arguments 64.
-";
+/// All there are, in the order of `--help`; the first is what runs without a word.
+const SUBCOMMANDS: &[Subcommand] = &[serve::SUBCOMMAND, check::SUBCOMMAND, inspect::SUBCOMMAND, hash_password::SUBCOMMAND];
 
 /// Does what the arguments (without the program's name) ask for.
 pub(crate) fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
-    match arguments::parse(arguments) {
-        Ok(Command::Help) => print(HELP),
-        Ok(Command::Version) => print(concat!("narvi ", env!("CARGO_PKG_VERSION"), "\n")),
-        Ok(Command::Inspect { dir, json }) => inspect::run(&dir, json),
-        Ok(Command::HashPassword) => hash_password::run(),
-        Ok(Command::Check { config }) => check::check(config.as_deref(), &Environment::of_process()),
-        Ok(Command::Serve { config }) => match Config::load(config.as_deref(), &Environment::of_process()) {
-            Ok(config) => serve::serve(config),
-            Err(error) => fail(&error, EX_CONFIG),
-        },
+    match arguments::parse(SUBCOMMANDS, arguments) {
+        Ok(Request::Help(subcommand)) => print(&help::of(subcommand, SUBCOMMANDS)),
+        Ok(Request::Version) => print(concat!("narvi ", env!("CARGO_PKG_VERSION"), "\n")),
+        Ok(Request::Run(subcommand, arguments)) => (subcommand.run)(&arguments),
         Err(error) => fail(&format_args!("narvi: {error}\nTry `narvi --help`."), EX_USAGE),
     }
 }
@@ -65,6 +46,11 @@ fn print(text: &str) -> ExitCode {
 
 /// Writes to standard error, and exits with a code.
 fn fail(message: &dyn std::fmt::Display, code: u8) -> ExitCode {
-    eprintln!("{message}");
+    say(message);
     ExitCode::from(code)
+}
+
+/// Writes a line to standard error; that nobody reads it is no reason to panic, as `eprintln!` would.
+fn say(message: &dyn std::fmt::Display) {
+    drop(io::stderr().write_all(format!("{message}\n").as_bytes()));
 }

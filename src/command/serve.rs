@@ -27,14 +27,36 @@ use signal_hook::{
     low_level::pipe,
 };
 
-use super::{logging, numbers};
+use super::{
+    arguments::{self, Arguments, Subcommand},
+    logging, numbers,
+};
+
+pub(super) const SUBCOMMAND: Subcommand = Subcommand {
+    name: "",
+    operand: "",
+    about: "serve until SIGTERM; SIGHUP reads the jobs anew",
+    flags: &[arguments::CONFIG],
+    notes: "
+`narvi SUBCOMMAND --help` explains what a subcommand takes.
+Exit codes: 0 done; 1 failed, damage found; 64 unknown arguments; 78 mistakes in the configuration.
+",
+    run,
+};
+
+fn run(arguments: &Arguments) -> ExitCode {
+    match Config::load(arguments.path("config"), &Environment::of_process()) {
+        Ok(config) => serve(config),
+        Err(error) => super::fail(&error, super::EX_CONFIG),
+    }
+}
 
 /// How long answers that are being sent may take after a signal to stop. Together with the last
 /// commit the process is gone within five seconds.
 const ANSWERS_MAX: Duration = Duration::from_secs(2);
 
 /// Runs until SIGTERM or SIGINT, then commits and stops.
-pub(super) fn serve(config: Config) -> ExitCode {
+fn serve(config: Config) -> ExitCode {
     logging::start(config.log_level);
     if !config.warnings.is_empty() {
         warn!("{}", config.warnings);
