@@ -7,10 +7,12 @@
 //! - [`query`]: where language meets disk: select, grep, tail.
 //! - [`collect`]: log files in: discovery, followers, time stamps.
 //! - [`server`]: Loki's HTTP API.
+//! - [`client`]: Loki's HTTP API from the other side: questions to a server, and their answers as text.
 //! - [`config`]: the configuration file, its errors, and the options it gives to each room.
 //!
 //! With the feature `fuzzing`, `fuzzing` lists what takes bytes from outside.
 
+pub mod client;
 pub mod collect;
 pub mod config;
 #[cfg(any(test, feature = "fuzzing"))]

@@ -18,12 +18,14 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("query", &["logql", "store", "labels"]),
     ("collect", &["ingest", "logql", "store", "labels"]),
     ("server", &["query", "ingest", "logql", "store", "labels"]),
+    // It knows a server only over the network, and so works with any.
+    ("client", &["labels"]),
     // It fills in each room's options and uses nothing else of them.
     ("config", &["server", "collect", "query", "ingest", "logql", "store", "labels"]),
     // A list of what each room offers for fuzzing.
     ("fuzzing", &["config", "server", "collect", "query", "ingest", "logql", "store", "labels"]),
     // The binary: not part of the library, and free to use all of it.
-    ("command", &["config", "server", "collect", "query", "ingest", "logql", "store", "labels"]),
+    ("command", &["config", "client", "server", "collect", "query", "ingest", "logql", "store", "labels"]),
 ];
 
 /// Above this a file holds a second noun.

@@ -2,6 +2,7 @@
 //! the parser, `--help`, the completions and the manual page follow from that.
 
 use std::{
+    env,
     ffi::{OsStr, OsString},
     fmt,
     os::unix::ffi::{OsStrExt, OsStringExt},
@@ -45,6 +46,8 @@ pub(super) struct Flag {
     pub(super) value: &'static str,
     /// The values there are, if they can be listed.
     pub(super) choices: &'static [&'static str],
+    /// Variables of the environment that give the value if the flag does not, the first that is set.
+    pub(super) variables: &'static [&'static str],
     /// Whether it may be given more than once.
     pub(super) repeats: bool,
     /// What it does, in one line.
@@ -54,7 +57,7 @@ pub(super) struct Flag {
 impl Flag {
     /// A flag that is there or not.
     pub(super) const fn switch(long: &'static str, about: &'static str) -> Self {
-        Self { long, aliases: &[], short: None, value: "", choices: &[], repeats: false, about }
+        Self { long, aliases: &[], short: None, value: "", choices: &[], variables: &[], repeats: false, about }
     }
 
     /// A flag with a value.
@@ -282,7 +285,49 @@ impl Arguments {
         self.os(long).map(Path::new)
     }
 
-    /// What stands beside the flags, as a path.
+    /// All values of a flag.
+    ///
+    /// # Errors
+    /// One that is not UTF-8.
+    pub(super) fn texts(&self, long: &str) -> Result<Vec<String>, Error> {
+        let values = self.flags.iter().filter(|(flag, _)| flag.long == long);
+        values.map(|(flag, value)| text(flag.long, value)).collect()
+    }
+
+    /// The value of a flag of this subcommand, or else of its variables in the environment.
+    ///
+    /// # Errors
+    /// One that is not UTF-8.
+    pub(super) fn text(&self, flag: &Flag) -> Result<Option<String>, Error> {
+        if let Some(value) = self.os(flag.long) {
+            return text(flag.long, value).map(Some);
+        }
+        let set = flag.variables.iter().find_map(|name| env::var_os(name).filter(|value| !value.is_empty()));
+        set.map(|value| text(flag.long, &value)).transpose()
+    }
+
+    /// The value of a flag, read.
+    ///
+    /// # Errors
+    /// One that is not UTF-8, or that `read` refuses: what it says completes "`text` ...".
+    pub(super) fn read<T>(
+        &self,
+        flag: &Flag,
+        read: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Result<Option<T>, Error> {
+        let Some(text) = self.text(flag)? else { return Ok(None) };
+        read(&text).map(Some).map_err(|why| Error::value(flag.long, &text, why))
+    }
+
+    /// What stands beside the flags; empty if it is optional and missing.
+    ///
+    /// # Errors
+    /// What is not UTF-8.
+    pub(super) fn operand(&self, name: &str) -> Result<String, Error> {
+        self.operand.as_deref().map_or(Ok(String::new()), |value| text(name, value))
+    }
+
+    /// The same as a path.
     pub(super) fn operand_path(&self) -> PathBuf {
         self.operand.clone().unwrap_or_default().into()
     }
@@ -293,6 +338,10 @@ impl Error {
     pub(super) fn value(flag: &str, text: &str, why: impl Into<String>) -> Self {
         Self::Value { flag: flag.to_owned(), text: text.to_owned(), why: why.into() }
     }
+}
+
+fn text(flag: &str, value: &OsStr) -> Result<String, Error> {
+    value.to_str().map(str::to_owned).ok_or_else(|| Error::value(flag, &value.to_string_lossy(), "is not UTF-8"))
 }
 
 /// Promtail's and Loki's spellings get the new one as hint.

@@ -3,12 +3,16 @@
 
 mod arguments;
 mod check;
+mod connection;
 mod hash_password;
 mod help;
 mod inspect;
 mod logging;
 mod numbers;
+mod query;
 mod serve;
+mod streams;
+mod tail;
 
 use std::{
     ffi::OsString,
@@ -24,7 +28,18 @@ const EX_USAGE: u8 = 64;
 const EX_CONFIG: u8 = 78;
 
 /// All there are, in the order of `--help`; the first is what runs without a word.
-const SUBCOMMANDS: &[Subcommand] = &[serve::SUBCOMMAND, check::SUBCOMMAND, inspect::SUBCOMMAND, hash_password::SUBCOMMAND];
+const SUBCOMMANDS: &[Subcommand] = &[
+    serve::SUBCOMMAND,
+    check::SUBCOMMAND,
+    inspect::SUBCOMMAND,
+    hash_password::SUBCOMMAND,
+    query::SUBCOMMAND,
+    query::INSTANT_SUBCOMMAND,
+    tail::SUBCOMMAND,
+    streams::LABELS,
+    streams::SERIES,
+    streams::STATS,
+];
 
 /// Does what the arguments (without the program's name) ask for.
 pub(crate) fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
@@ -32,8 +47,13 @@ pub(crate) fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Ok(Request::Help(subcommand)) => print(&help::of(subcommand, SUBCOMMANDS)),
         Ok(Request::Version) => print(concat!("narvi ", env!("CARGO_PKG_VERSION"), "\n")),
         Ok(Request::Run(subcommand, arguments)) => (subcommand.run)(&arguments),
-        Err(error) => fail(&format_args!("narvi: {error}\nTry `narvi --help`."), EX_USAGE),
+        Err(error) => misused(&error),
     }
+}
+
+/// Says what is wrong with the command line.
+fn misused(error: &arguments::Error) -> ExitCode {
+    fail(&format_args!("narvi: {error}\nTry `narvi --help`."), EX_USAGE)
 }
 
 /// Writes to standard output. That nobody reads it is no reason to panic.
@@ -50,7 +70,12 @@ fn fail(message: &dyn std::fmt::Display, code: u8) -> ExitCode {
     ExitCode::from(code)
 }
 
-/// Writes a line to standard error; that nobody reads it is no reason to panic, as `eprintln!` would.
+/// Writes a line to standard error.
 fn say(message: &dyn std::fmt::Display) {
-    drop(io::stderr().write_all(format!("{message}\n").as_bytes()));
+    write_error(&format!("{message}\n"));
+}
+
+/// Writes to standard error; that nobody reads it is no reason to panic, as `eprintln!` would.
+fn write_error(text: &str) {
+    drop(io::stderr().write_all(text.as_bytes()));
 }

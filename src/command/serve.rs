@@ -39,7 +39,8 @@ pub(super) const SUBCOMMAND: Subcommand = Subcommand {
     flags: &[arguments::CONFIG],
     notes: "
 `narvi SUBCOMMAND --help` explains what a subcommand takes.
-Exit codes: 0 done; 1 failed, damage found; 64 unknown arguments; 78 mistakes in the configuration.
+Exit codes: 0 done; 1 failed, damage found; 64 wrong arguments; 69 the server cannot be reached;
+77 it refuses who asks; 78 mistakes in the configuration.
 ",
     run,
 };

@@ -4,6 +4,7 @@
 
 #![expect(clippy::unwrap_used, reason = "what fails in the support of the tests fails the test")]
 
+mod asking;
 mod crash;
 mod delete;
 mod detected;
