@@ -3,12 +3,15 @@
 
 mod arguments;
 mod check;
+mod completions;
 mod connection;
 mod hash_password;
 mod help;
 mod inspect;
 mod logging;
+mod notify;
 mod numbers;
+mod process;
 mod query;
 mod serve;
 mod streams;
@@ -39,6 +42,7 @@ const SUBCOMMANDS: &[Subcommand] = &[
     streams::LABELS,
     streams::SERIES,
     streams::STATS,
+    completions::SUBCOMMAND,
 ];
 
 /// Does what the arguments (without the program's name) ask for.
@@ -48,6 +52,14 @@ pub(crate) fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Ok(Request::Version) => print(concat!("narvi ", env!("CARGO_PKG_VERSION"), "\n")),
         Ok(Request::Run(subcommand, arguments)) => (subcommand.run)(&arguments),
         Err(error) => misused(&error),
+    }
+}
+
+/// It needs the subcommands that it is one of.
+fn completions(arguments: &arguments::Arguments) -> ExitCode {
+    match completions::of(arguments, SUBCOMMANDS) {
+        Some(text) => print(&text),
+        None => fail(&"narvi: there are completions for bash, zsh and fish", EX_USAGE),
     }
 }
 

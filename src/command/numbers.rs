@@ -46,6 +46,7 @@ pub(super) fn add(stats: &collect::Stats, metrics: &mut Metrics) {
             metrics.counter("collector_timestamps_total", "Entries by origin of their time.", &labels, value(numbers));
         }
     }
+    add_as_promtail(stats, metrics);
     for (path, bytes) in &stats.lags {
         metrics.gauge("collector_lag_bytes", "Bytes not yet read.", &[("path", path)], *bytes as f64);
     }
@@ -84,4 +85,21 @@ pub(super) fn add(stats: &collect::Stats, metrics: &mut Metrics) {
     ] {
         metrics.counter(name, help, &[], value);
     }
+}
+
+/// The same under the names that dashboards for promtail sum up; theirs are by file, which ours are not.
+#[expect(clippy::cast_precision_loss, reason = "a gauge is a float; counts of files are far below 2^53")]
+fn add_as_promtail(stats: &collect::Stats, metrics: &mut Metrics) {
+    let sum = |of: fn(&collect::JobStats) -> u64| stats.jobs.values().map(of).sum();
+    let dropped = sum(|job| job.dropped_old + job.dropped_too_long + job.dropped_binary + job.dropped_empty);
+    for (name, help, value) in [
+        ("promtail_read_lines_total", "Lines read from followed files.", sum(|job| job.lines)),
+        ("promtail_read_bytes_total", "Bytes read from followed files.", sum(|job| job.bytes)),
+        ("promtail_sent_entries_total", "Entries appended to the store.", sum(|job| job.entries)),
+        ("promtail_dropped_entries_total", "Lines read and not stored.", dropped + stats.dropped_limit),
+    ] {
+        metrics.counter(name, help, &[], value);
+    }
+    let active = (stats.files.live + stats.files.backlog) as f64;
+    metrics.gauge("promtail_files_active_total", "Files that are followed.", &[], active);
 }

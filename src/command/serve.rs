@@ -3,7 +3,7 @@
 use std::{
     fmt::Display,
     io::{self, Read},
-    net::SocketAddr,
+    net::{SocketAddr, TcpListener},
     os::unix::net::UnixStream,
     path::PathBuf,
     process::ExitCode,
@@ -14,6 +14,7 @@ use std::{
     time::Duration,
 };
 
+use listenfd::ListenFd;
 use log::{error, info, warn};
 use narvi::{
     collect::Collector,
@@ -29,7 +30,9 @@ use signal_hook::{
 
 use super::{
     arguments::{self, Arguments, Subcommand},
-    logging, numbers,
+    logging,
+    notify::Manager,
+    numbers, process,
 };
 
 pub(super) const SUBCOMMAND: Subcommand = Subcommand {
@@ -71,12 +74,25 @@ fn serve(config: Config) -> ExitCode {
         Ok(running) => running,
         Err(error) => return failed(&error),
     };
+    let mut manager = Manager::of_process();
+    manager.alive(&running.store.activity());
+    manager.ready();
     loop {
-        match signals.next() {
-            Ok(Signal::Reload) => running.reload(),
-            Ok(Signal::Stop) => return running.stop(),
+        match signals.next(manager.interval()) {
+            Ok(Some(Signal::Reload)) => {
+                manager.reloading();
+                running.reload();
+                manager.ready();
+            }
+            Ok(Some(Signal::Stop)) => {
+                manager.stopping();
+                return running.stop();
+            }
+            // Whoever holds the store's lock for ever is found out here: the manager hears nothing more.
+            Ok(None) => manager.alive(&running.store.activity()),
             Err(error) => {
                 error!("cannot wait for signals: {error}");
+                manager.stopping();
                 running.stop();
                 return ExitCode::FAILURE;
             }
@@ -109,11 +125,17 @@ impl Running {
             query_limits: config.query,
             ingest_limits: config.ingest.clone(),
             sources: Sources {
-                metrics: Box::new(move |metrics| numbers::add(&numbers_of.stats(), metrics)),
+                metrics: Box::new(move |metrics| {
+                    numbers::add(&numbers_of.stats(), metrics);
+                    process::add(metrics);
+                }),
                 config: Box::new(move || page.clone()),
             },
         };
-        let server = Server::start(config.server, rooms)?;
+        let server = match given_listener(config.server.listen)? {
+            Some(listener) => Server::start_on(listener, config.server, rooms)?,
+            None => Server::start(config.server, rooms)?,
+        };
         let version = env!("CARGO_PKG_VERSION");
         let url = url(server.local_addr());
         info!("narvi {version}: data in {}; {}; Grafana's Loki URL: {url}", data.display(), collector.summary());
@@ -149,6 +171,19 @@ impl Running {
             Err(error) => failed(&error),
         }
     }
+}
+
+/// The socket that whoever started the process listens on already, as systemd does for `narvi.socket`. The
+/// configuration decides who may be answered, so the address must be on this machine, or be the one that is configured.
+fn given_listener(configured: SocketAddr) -> io::Result<Option<TcpListener>> {
+    let Some(listener) = ListenFd::from_env().take_tcp_listener(0)? else { return Ok(None) };
+    let address = listener.local_addr()?;
+    if !address.ip().is_loopback() && address != configured {
+        return Err(io::Error::other(format!(
+            "the given socket listens on {address}, the configuration says {configured}; make them the same"
+        )));
+    }
+    Ok(Some(listener))
 }
 
 /// The text of `GET /config`: the file as it was read, without secrets, or every default.
@@ -192,15 +227,20 @@ impl Signals {
         Ok(Self { arrived, stop, reload })
     }
 
-    fn next(&mut self) -> io::Result<Signal> {
+    /// The next signal; `None` if none has come for so long.
+    fn next(&mut self, patience: Option<Duration>) -> io::Result<Option<Signal>> {
+        self.arrived.set_read_timeout(patience)?;
         loop {
             if self.stop.swap(false, Ordering::Relaxed) {
-                return Ok(Signal::Stop);
+                return Ok(Some(Signal::Stop));
             }
             if self.reload.swap(false, Ordering::Relaxed) {
-                return Ok(Signal::Reload);
+                return Ok(Some(Signal::Reload));
             }
-            self.arrived.read_exact(&mut [0])?;
+            match self.arrived.read_exact(&mut [0]) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
+                read => read?,
+            }
         }
     }
 }

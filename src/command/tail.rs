@@ -23,9 +23,10 @@ pub(super) const SUBCOMMAND: Subcommand = Subcommand {
         Group { explained_by: "", flags: FORMAT_FLAGS },
         connection::CONNECTION_BRIEF,
     ],
-    notes:
-        "It begins with the newest --limit entries of --since. If the connection is lost, it is opened again, and what
-was missed is shown.\n",
+    notes: "\
+It begins with the newest --limit entries of --since. A lost connection is opened again, and what was
+missed is shown.
+",
     run: |arguments| connection::finish(tail(arguments)),
 };
 

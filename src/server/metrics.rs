@@ -66,6 +66,12 @@ pub(super) fn answer(api: &Api, _: &mut Call<'_, '_>) -> Reply {
         page.gauge("narvi_http_connections_open", "Connections that are open.", &[], count(connections.open));
         page.counter("narvi_http_connections_accepted_total", "Connections taken.", &[], connections.accepted);
         page.counter("narvi_http_connections_refused_total", "Connections closed unserved.", &[], connections.refused);
+        page.counter(
+            "loki_panic_total",
+            "Requests that ended in a panic, as Loki counts them.",
+            &[],
+            connections.panics,
+        );
         page.counter("narvi_http_panics_total", "Requests that ended in a panic.", &[], connections.panics);
     }
     (api.sources.metrics)(&mut page);
@@ -82,6 +88,12 @@ pub struct Metrics {
 impl Metrics {
     /// A number that only grows. Samples of one name, with other labels, follow each other.
     pub fn counter(&mut self, name: &str, help: &str, labels: &[(&str, &str)], value: u64) {
+        self.head(name, help, "counter");
+        self.sample(name, labels, &value.to_string());
+    }
+
+    /// A number that only grows and has a fraction.
+    pub fn float_counter(&mut self, name: &str, help: &str, labels: &[(&str, &str)], value: f64) {
         self.head(name, help, "counter");
         self.sample(name, labels, &value.to_string());
     }

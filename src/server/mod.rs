@@ -120,6 +120,12 @@ impl Server {
         let listener = TcpListener::bind(options.listen).map_err(|error| {
             io::Error::new(error.kind(), format!("cannot listen on {}: {error} (server.listen)", options.listen))
         })?;
+        Self::start_on(listener, options, rooms)
+    }
+
+    /// Answers on a socket that listens already, instead of on [`Options::listen`].
+    pub fn start_on(listener: TcpListener, options: Options, rooms: Rooms) -> io::Result<Self> {
+        let options = Options { listen: listener.local_addr()?, ..options };
         let running: Arc<Running> = Arc::default();
         let http_limits = options.http.clone();
         let api = Api {

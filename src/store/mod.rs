@@ -136,6 +136,17 @@ pub struct Stats {
     pub fault: Option<String>,
 }
 
+/// What the store does now, for a line of status.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Activity {
+    /// Streams ever seen, with or without entries.
+    pub streams: u64,
+    /// Entries stored since start.
+    pub entries_appended: u64,
+    /// Why the disk cannot be written now, if so.
+    pub fault: Option<String>,
+}
+
 /// The store, or the part of it that belongs to some tenants. Clones are handles of the same store.
 #[derive(Clone, Debug)]
 pub struct Store(Arc<Handle>, Scope);
@@ -360,6 +371,16 @@ impl Store {
             retention_files_dropped: counts.files_dropped,
             retention_entries_dropped: counts.entries_dropped,
             subscribers: state.subscribers.len() as u64,
+            fault: state.fault.as_ref().map(|fault| fault.reason.clone()),
+        }
+    }
+
+    /// What goes on. Unlike [`Store::stats`] it never waits for the disk.
+    pub fn activity(&self) -> Activity {
+        let state = lock(&self.0.shared.state);
+        Activity {
+            streams: state.streams.len() as u64,
+            entries_appended: state.counts.entries_appended,
             fault: state.fault.as_ref().map(|fault| fault.reason.clone()),
         }
     }

@@ -18,6 +18,7 @@ mod push;
 mod query;
 mod refusals;
 mod sealing;
+mod service;
 mod start;
 mod status;
 mod stop;

@@ -18,7 +18,7 @@ pub(crate) use directory::Directory;
 pub(crate) use entries::{Entry, exactly_once};
 pub(crate) use http::{Client, Params, encoded};
 pub(crate) use metrics::Metrics;
-pub(crate) use narvi::{Narvi, Signal, configure, unprivileged};
+pub(crate) use narvi::{Narvi, Signal, command, configure, unprivileged};
 pub(crate) use push::{Stream, gzip, now_ns};
 pub(crate) use tail::Tail;
 pub(crate) use tools::{program, rounds, skip};
