@@ -13,6 +13,7 @@ mod index;
 mod labels;
 mod metadata;
 mod otlp;
+mod packaging;
 mod patterns;
 mod push;
 mod query;
