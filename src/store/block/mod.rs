@@ -170,22 +170,27 @@ pub(super) fn decode_where(
 ) -> Result<Option<Entries>, &'static str> {
     let parts = Parts::new(header, |range| part_of(block, range));
     let lines = header.lines as usize;
-    let (text, ends) = if columns.lines {
+    let text = if columns.lines {
         let text = parts.text()?;
         let may_hold = |literal: &Literal| literal.fold_case || text.may_contain(&literal.text);
         if !required.iter().all(|any| any.iter().any(may_hold)) {
             return Ok(None);
         }
-        text.unpack()?
+        Some(text)
     } else {
-        (vec![b'\n'; lines], (0..header.lines).collect())
+        None
+    };
+    let timestamps_ns = parts.timestamps_ns()?;
+    let (text, ends) = match text {
+        Some(text) => text.unpack(&timestamps_ns)?,
+        None => (vec![b'\n'; lines], (0..header.lines).collect()),
     };
     let Metadata { sets, set_of } = if columns.metadata {
         parts.metadata()?
     } else {
         Metadata { sets: vec![LabelSet::default()], set_of: vec![0; lines] }
     };
-    let entries = Entries::from_columns(parts.timestamps_ns()?, ends, text, sets, set_of);
+    let entries = Entries::from_columns(timestamps_ns, ends, text, sets, set_of);
     entries.map(Some).ok_or("columns of different lengths")
 }
 

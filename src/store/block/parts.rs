@@ -90,12 +90,12 @@ impl PackedText<'_> {
         })
     }
 
-    /// All lines, each followed by a newline, and the places of these newlines.
-    pub(in crate::store) fn unpack(self) -> Result<(Vec<u8>, Vec<u32>), &'static str> {
+    /// All lines, each followed by a newline, and the places of these newlines. Takes the time stamps of the block.
+    pub(in crate::store) fn unpack(self, timestamps_ns: &[i64]) -> Result<(Vec<u8>, Vec<u32>), &'static str> {
         let (text_bytes, lines) = (self.header.text_bytes as usize, self.header.lines as usize);
         match self.header.codec {
             Codec::Text => text::decode(self.text, text_bytes, lines, self.header.has_lengths),
-            Codec::Templates => templates::rebuild(&self.text, &self.side, text_bytes, lines),
+            Codec::Templates => templates::rebuild(&self.text, &self.side, text_bytes, timestamps_ns),
         }
         .map_err(|malformed| malformed.0)
     }

@@ -66,7 +66,7 @@ pub(super) fn random_entries(random: &mut Random, round: usize) -> Entries {
     entries
 }
 
-/// Lines as programs log them, with every kind of column: constant, small, rising, random, repeated and
+/// Lines as programs log them, with every kind of column: the time, constant, small, rising, random, repeated and
 /// padded numbers, numbers over 64 bits, ids in hexadecimal, words, and lines that are like no others.
 pub(super) fn log_entries(lines: usize) -> Entries {
     let mut random = Random(lines as u64);
@@ -98,7 +98,8 @@ pub(super) fn log_entries(lines: usize) -> Entries {
             }
             _ => format!("{time} host7 three\nrows\n{n}"),
         };
-        entries.push(1_767_610_800_000_000_000 + n as i64 * 13_000_000, line.as_bytes(), sets[random.below(3)]);
+        let time_ns = 1_767_610_800_000_000_000 + second as i64 * 1_000_000_000 + n as i64 % 7 * 13_000_000;
+        entries.push(time_ns, line.as_bytes(), sets[random.below(3)]);
     }
     entries
 }

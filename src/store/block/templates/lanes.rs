@@ -44,6 +44,8 @@ pub(super) const DICTIONARY: u8 = 4;
 pub(super) const TEXT: u8 = 5;
 /// Hexadecimal digits in lower case, equally many in each value.
 pub(super) const HEXADECIMAL: u8 = 6;
+/// What follows from the time of the entry.
+pub(super) const CLOCK: u8 = 7;
 
 /// Follows each line.
 pub(super) const NEW_LINE: u8 = b'\n';

@@ -32,6 +32,7 @@
 //! | 4 dictionary | how many values, and each with its length first | places: for each value its number in one byte up to 256 values, else in two (little-endian) |
 //! | 5 text | bytes of all values, the length of each plus one, or 0 if they differ and then the bytes of the lengths | places: the lengths, if they differ; text: the values |
 //! | 6 hexadecimal | digits of each value | side: two digits a byte, the first in the upper half, each value in whole bytes |
+//! | 7 clock | which part of the entry's time (byte, `clock`), what is added to it | |
 //!
 //! Numbers are decimal: of `width` digits with leading zeros, or without leading zeros if the width is 0.
 //! A line is the text of the header, if it has one, and of its template with the values in the place of the
@@ -42,6 +43,7 @@
     reason = "offsets in a block fit 32 bits, its size is bounded; other casts are to what the value was compared with"
 )]
 
+mod clock;
 mod column;
 mod cost;
 mod hexadecimal;
@@ -56,8 +58,9 @@ pub(super) use lanes::MOVE_BYTES;
 pub(super) use rebuild::rebuild;
 
 use self::{
+    clock::Clock,
     column::Columns,
-    lanes::Lanes,
+    lanes::{CLOCK, Lanes},
     plan::Plan,
     split::{MARK, Slot},
 };
@@ -94,24 +97,25 @@ impl Templates {
         if !self.plan.make(entries) {
             return false;
         }
-        self.write(entries.text());
+        self.write(entries);
         // Text that templates hardly shorten is deflated better as it is.
         let bytes: usize = self.sections().iter().map(|section| section.len()).sum();
         bytes + self.side().len() < entries.text().len() / 4 * 3
     }
 
-    /// Writes what was planned for `text`.
-    fn write(&mut self, text: &[u8]) {
+    /// Writes what was planned for the lines of `entries`.
+    fn write(&mut self, entries: &Entries) {
+        let text = entries.text();
         self.columns.look_at(text, self.plan.used_slots());
         self.lanes.clear();
         self.cuts.clear();
-        self.cut(text, None);
+        self.cut(entries, None);
         put_u64(&mut self.lanes.layout, self.cuts.len() as u64);
         put_bytes(&mut self.lanes.layout, &self.outline);
         let templates = self.plan.templates().len();
         put_u64(&mut self.lanes.layout, templates as u64);
         for number in 0..templates {
-            self.cut(text, Some(number));
+            self.cut(entries, Some(number));
             let has_header = self.plan.templates()[number].has_header;
             put_u64(&mut self.lanes.layout, ((self.outline.len() as u64) << 1) | u64::from(has_header));
             self.lanes.layout.extend_from_slice(&self.outline);
@@ -123,7 +127,13 @@ impl Templates {
         }
         for at in 0..self.cuts.len() {
             self.gather(self.cuts[at]);
-            self.columns.put(text, &self.column, &mut self.lanes);
+            match self.clock(entries, self.cuts[at]) {
+                Some(clock) => {
+                    self.lanes.layout.push(CLOCK);
+                    clock.put(&mut self.lanes.layout);
+                }
+                None => self.columns.put(text, &self.column, &mut self.lanes),
+            }
         }
         let Lanes { lengths, layout, places, numbers, .. } = &mut self.lanes;
         for section in [layout, places, numbers] {
@@ -134,7 +144,7 @@ impl Templates {
     /// Cuts the slots of a template, or of the header, to columns, and writes its text to `outline`. Slots
     /// that one separator joins, as in an address or a version, become one column if that is smaller:
     /// together they often have few distinct values.
-    fn cut(&mut self, text: &[u8], template: Option<usize>) {
+    fn cut(&mut self, entries: &Entries, template: Option<usize>) {
         let source = match template {
             Some(number) => self.plan.text_of(&self.plan.templates()[number]).to_vec(),
             None => self.plan.header().to_vec(),
@@ -149,7 +159,7 @@ impl Templates {
             }
             let joined = joined_marks(&source[at..]);
             let mut cut = Cut { template, first, count: joined };
-            if joined < JOINED_MIN || !self.is_smaller_joined(text, cut) {
+            if joined < JOINED_MIN || !self.is_smaller_joined(entries, cut) {
                 cut.count = 1;
             }
             self.cuts.push(cut);
@@ -159,7 +169,8 @@ impl Templates {
         }
     }
 
-    fn is_smaller_joined(&mut self, text: &[u8], joined: Cut) -> bool {
+    fn is_smaller_joined(&mut self, entries: &Entries, joined: Cut) -> bool {
+        let text = entries.text();
         self.gather(joined);
         if self.column.len() < JOINED_LINES_MIN {
             return false;
@@ -167,10 +178,22 @@ impl Templates {
         let Some(joined_cost) = self.columns.cost_of_few(text, &self.column) else { return false };
         let mut cost = 0;
         for first in joined.first..joined.first + joined.count {
-            self.gather(Cut { first, count: 1, ..joined });
-            cost += self.columns.cost(text, &self.column);
+            let single = Cut { first, count: 1, ..joined };
+            self.gather(single);
+            if self.clock(entries, single).is_none() {
+                cost += self.columns.cost(text, &self.column);
+            }
         }
         joined_cost < cost
+    }
+
+    /// The clock that shows the values of a column, which were collected, unless they are all equal.
+    fn clock(&self, entries: &Entries, cut: Cut) -> Option<Clock> {
+        let text = entries.text();
+        let lines = self.plan.lines_of(cut.template.map(|number| &self.plan.templates()[number]));
+        let clock = Clock::of(text, &self.column, &lines.map(|line| entries.timestamp_ns(line)))?;
+        let first = self.column[0].of(text);
+        self.column.iter().any(|slot| slot.of(text) != first).then_some(clock)
     }
 
     /// Collects the values of a column.
@@ -251,9 +274,9 @@ mod tests {
         for entries in blocks {
             if templates.plan.make(&entries) {
                 planned += 1;
-                templates.write(entries.text());
+                templates.write(&entries);
                 let (part, side) = (padded(&templates.sections()), padded(&[templates.side()]));
-                let (text, ends) = rebuild(&part, &side, entries.text().len(), entries.len()).unwrap();
+                let (text, ends) = rebuild(&part, &side, entries.text().len(), entries.timestamps_ns()).unwrap();
                 assert_eq!((text.as_slice(), ends.as_slice()), (entries.text(), entries.ends()));
             }
         }
@@ -267,11 +290,11 @@ mod tests {
         let mut templates = Templates::new();
         assert!(templates.lay_out(&entries));
         let (part, side) = (padded(&templates.sections()), padded(&[templates.side()]));
-        let (text_bytes, lines) = (entries.text().len(), entries.len());
+        let (text_bytes, lines) = (entries.text().len(), entries.timestamps_ns());
         assert_eq!(rebuild(&part, &side, text_bytes, lines).unwrap().0, entries.text());
-        let check = |part: &[u8], side: &[u8], text_bytes: usize, lines: usize| {
+        let check = |part: &[u8], side: &[u8], text_bytes: usize, lines: &[i64]| {
             if let Ok((text, ends)) = rebuild(part, side, text_bytes, lines) {
-                assert_eq!((text.len(), ends.len()), (text_bytes, lines));
+                assert_eq!((text.len(), ends.len()), (text_bytes, lines.len()));
             }
         };
         for at in 0..part.len() - MOVE_BYTES {
@@ -291,12 +314,15 @@ mod tests {
             }
             check(&changed, &side, text_bytes, lines);
         }
-        for (text_bytes, lines) in [(0, 0), (text_bytes - 1, lines), (text_bytes + 1, lines), (text_bytes, lines + 1)] {
+        let more = [lines, &[0]].concat();
+        for (text_bytes, lines) in
+            [(0, &[][..]), (text_bytes - 1, lines), (text_bytes + 1, lines), (text_bytes, more.as_slice())]
+        {
             assert!(rebuild(&part, &side, text_bytes, lines).is_err());
         }
         assert!(rebuild(&part, &side[1..], text_bytes, lines).is_err());
         assert_eq!(rebuild(&part, &side, 10, lines), Err(Malformed("templates longer than the text")));
-        assert!(rebuild(&[], &[], 1, 1).is_err());
+        assert!(rebuild(&[], &[], 1, &[0]).is_err());
     }
 
     /// An address of which there are few is one value; one that is new in each line stays four numbers.
@@ -315,8 +341,36 @@ mod tests {
         let counts: Vec<usize> = templates.cuts.iter().map(|cut| cut.count).collect();
         assert_eq!(counts, [4, 1, 1, 1, 1, 1]);
         let (part, side) = (padded(&templates.sections()), padded(&[templates.side()]));
-        assert_eq!(rebuild(&part, &side, entries.text().len(), 500).unwrap().0, entries.text());
+        assert_eq!(rebuild(&part, &side, entries.text().len(), entries.timestamps_ns()).unwrap().0, entries.text());
         assert_eq!([&b"0.0.0.0 "[..], b"0-0-0-0.0", b"0", b"0:0:0"].map(joined_marks), [4, 4, 1, 3]);
+    }
+
+    #[test]
+    fn the_time_of_an_entry_is_not_written_again() {
+        let mut entries = Entries::new();
+        let set = entries.intern(&crate::labels::LabelSet::default());
+        for n in 0..500_i64 {
+            let (seconds, millis) = (n * 37 % 5000, n * 7919 % 1000);
+            let (hour, minute, second) = (seconds / 3600 + 22, seconds / 60 % 60, seconds % 60);
+            let line = format!("2026-01-05 {hour:02}:{minute:02}:{second:02},{millis:03} a port is open");
+            entries.push((seconds * 1000 + millis) * 1_000_000, line.as_bytes(), set);
+        }
+        let mut templates = Templates::new();
+        assert!(templates.lay_out(&entries));
+        let numbers = 3;
+        assert!(templates.sections()[numbers].is_empty());
+        let (part, side) = (padded(&templates.sections()), padded(&[templates.side()]));
+        let (text_bytes, times_ns) = (entries.text().len(), entries.timestamps_ns());
+        assert_eq!(rebuild(&part, &side, text_bytes, times_ns).unwrap().0, entries.text());
+        // A line of another time is a column of its own again.
+        let mut other = Entries::new();
+        let set = other.intern(&crate::labels::LabelSet::default());
+        for at in 0..500 {
+            other.push(entries.timestamp_ns(at) + i64::from(at == 300) * 1_000_000_000, entries.line(at), set);
+        }
+        assert!(templates.lay_out(&other) && !templates.sections()[numbers].is_empty());
+        let (part, side) = (padded(&templates.sections()), padded(&[templates.side()]));
+        assert_eq!(rebuild(&part, &side, text_bytes, other.timestamps_ns()).unwrap().0, entries.text());
     }
 
     #[test]

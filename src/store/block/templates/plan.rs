@@ -210,6 +210,14 @@ impl Plan {
         }
     }
 
+    /// The lines of a template, or those with the header, in order.
+    pub(super) fn lines_of(&self, template: Option<&Template>) -> impl Iterator<Item = usize> + Clone {
+        let own = template.map(|template| &self.order[template.first_line as usize..][..template.lines as usize]);
+        let own = own.unwrap_or_default().iter().map(|line| *line as usize);
+        let all = if template.is_none() { 0..self.lines.len() } else { 0..0 };
+        own.chain(all.filter(|line| self.templates[self.lines[*line].template as usize].has_header))
+    }
+
     /// What all lines with the header have in its slot `number`.
     pub(super) fn header_column(&self, number: usize, out: &mut Vec<Slot>) {
         out.clear();

@@ -9,19 +9,19 @@ use super::{
     values::{Columns, Sources, Values, copy},
 };
 
-/// The text of a block and the place of the newline after each line. `part` and `side` are followed by
-/// [`MOVE_BYTES`] more bytes each.
+/// The text of a block with lines of these times, and the place of the newline after each. `part` and `side` are
+/// followed by [`MOVE_BYTES`] more bytes each.
 pub(in super::super) fn rebuild(
     part: &[u8],
     side: &[u8],
     text_bytes: usize,
-    lines: usize,
+    times_ns: &[i64],
 ) -> Result<(Vec<u8>, Vec<u32>), Malformed> {
-    let frame = Frame::read(part, side, text_bytes, lines)?;
+    let frame = Frame::read(part, side, text_bytes, times_ns.len())?;
     // A short piece is moved as if it had MOVE_BYTES: room behind the last one.
     let mut text = vec![0; text_bytes + MOVE_BYTES];
-    let mut ends = Vec::with_capacity(lines);
-    let at = frame.write(lines, &mut text, &mut ends).ok_or(Malformed("lines longer than the text"))?;
+    let mut ends = Vec::with_capacity(times_ns.len());
+    let at = frame.write(times_ns, &mut text, &mut ends).ok_or(Malformed("lines longer than the text"))?;
     if at != text_bytes {
         return Err(Malformed("lines shorter than the text"));
     }
@@ -138,14 +138,14 @@ impl<'a> Frame<'a> {
     }
 
     /// Writes all lines; returns where the text ends. `None` if it would end beyond `text`.
-    fn write(mut self, lines: usize, text: &mut [u8], ends: &mut Vec<u32>) -> Option<usize> {
+    fn write(mut self, times_ns: &[i64], text: &mut [u8], ends: &mut Vec<u32>) -> Option<usize> {
         let mut at = 0;
-        for line in 0..lines {
+        for (line, time_ns) in times_ns.iter().enumerate() {
             let steps = self.templates.get(self.numbers.get(line)?)?;
             for step in self.steps.get(steps.start as usize..steps.end as usize)? {
                 at = copy(text, at, &self.fixed, step.start as usize, step.len as usize)?;
                 if step.column != END {
-                    at = self.columns.write(step.column as usize, text, at)?;
+                    at = self.columns.write(step.column as usize, *time_ns, text, at)?;
                 }
             }
             *text.get_mut(at)? = NEW_LINE;

@@ -4,8 +4,9 @@ use std::ops::Range;
 
 use super::{
     super::super::codec::{BitUnpacker, Malformed, Reader, packed_bytes, put_decimal, unzigzag},
+    clock::Clock,
     hexadecimal,
-    lanes::{CONSTANT, DICTIONARY, HEXADECIMAL, MOVE_BYTES, PACKED, SMALL, STEPS, TEXT},
+    lanes::{CLOCK, CONSTANT, DICTIONARY, HEXADECIMAL, MOVE_BYTES, PACKED, SMALL, STEPS, TEXT},
 };
 
 /// The columns of a block.
@@ -78,6 +79,7 @@ pub(super) enum Values<'a> {
         at: usize,
         digits: usize,
     },
+    Clock(Clock),
 }
 
 impl<'a> Columns<'a> {
@@ -162,6 +164,7 @@ impl<'a> Columns<'a> {
                 let at = self.take_side(digits.div_ceil(2).checked_mul(lines))?;
                 Values::Hex { at, digits }
             }
+            CLOCK => Values::Clock(Clock::take(layout)?),
             _ => return Err(Malformed("column of an unknown kind")),
         })
     }
@@ -173,10 +176,10 @@ impl<'a> Columns<'a> {
         Ok(at)
     }
 
-    /// Writes the next value of a column to `text` at `at` and returns where it ends; `None` if there is none
-    /// or `text` ends before.
+    /// Writes the next value of a column, that of an entry of this time, to `text` at `at` and returns where it
+    /// ends; `None` if there is none or `text` ends before.
     #[inline]
-    pub(super) fn write(&mut self, column: usize, text: &mut [u8], at: usize) -> Option<usize> {
+    pub(super) fn write(&mut self, column: usize, time_ns: i64, text: &mut [u8], at: usize) -> Option<usize> {
         match self.values.get_mut(column)? {
             Values::Constant(value) => {
                 text.get_mut(at..at + value.len())?.copy_from_slice(value);
@@ -216,6 +219,7 @@ impl<'a> Columns<'a> {
                 *from = start.checked_add(len)?;
                 copy(text, at, self.part, start, len)
             }
+            Values::Clock(clock) => put_decimal(clock.at(time_ns), clock.digits(), text, at),
             Values::Hex { at: from, digits } => {
                 let packed = self.side.get(*from..*from + digits.div_ceil(2))?;
                 *from += packed.len();
