@@ -61,6 +61,17 @@ impl<'l> StreamBuilder<'l> {
         })
     }
 
+    /// Makes room for as many entries as another stream has so far, unless they take more than so many bytes.
+    /// Returns how many bytes that took.
+    pub fn reserve_like(&mut self, other: &Self, bytes_max: usize) -> usize {
+        let bytes = other.entries.text().len() + other.entries.len() * Entries::BYTES_PER_ENTRY;
+        if bytes > bytes_max {
+            return 0;
+        }
+        self.entries.reserve(other.entries.len(), other.entries.text().len());
+        bytes
+    }
+
     /// Adds an entry, or counts it as refused. Metadata are as the client sent them.
     pub fn add(&mut self, timestamp_ns: i64, line: &[u8], metadata: Vec<(String, String)>) {
         self.extend_line(line);

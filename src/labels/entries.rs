@@ -30,6 +30,9 @@ pub struct Entries {
 }
 
 impl Entries {
+    /// What an entry occupies apart from its line and its metadata.
+    pub const BYTES_PER_ENTRY: usize = size_of::<i64>() + 2 * size_of::<u32>();
+
     /// No entries.
     pub fn new() -> Self {
         Self::default()
@@ -53,6 +56,14 @@ impl Entries {
             && set_of.iter().all(|set| (*set as usize) < sets.len());
         let sets_bytes = sets.iter().map(set_bytes).sum();
         sound.then(|| Self { timestamps_ns, ends, set_of, text, sets, sets_bytes, set_by_hash: HashMap::default() })
+    }
+
+    /// Makes room for so many further entries, whose lines have so many bytes together, newlines included.
+    pub fn reserve(&mut self, entries: usize, text_bytes: usize) {
+        self.text.reserve(text_bytes);
+        self.timestamps_ns.reserve(entries);
+        self.ends.reserve(entries);
+        self.set_of.reserve(entries);
     }
 
     /// Adds an entry. `set` comes from [`Entries::intern`] of this very run.
@@ -143,13 +154,23 @@ impl Entries {
     }
 
     /// Appends the entries `range` of another run.
+    ///
+    /// # Panics
+    /// When the lines would pass 4 GiB, as [`Entries::push`] does.
     pub fn extend_from(&mut self, other: &Entries, range: std::ops::Range<usize>) {
+        let Some(last) = range.clone().last() else { return };
+        let (from, to) = (other.start(range.start), other.ends[last] as usize + 1);
+        let moved = self.text.len();
+        self.reserve(range.len(), to - from);
+        self.text.extend_from_slice(&other.text[from..to]);
+        self.ends.extend(other.ends[range.clone()].iter().map(|end| index(*end as usize - from + moved)));
+        self.timestamps_ns.extend_from_slice(&other.timestamps_ns[range.clone()]);
         let mut known: (u32, u32) = (u32::MAX, 0); // the last set of `other` and where it lies here
-        for at in range {
-            if other.set_of[at] != known.0 {
-                known = (other.set_of[at], self.intern(&other.sets[other.set_of[at] as usize]));
+        for set in &other.set_of[range] {
+            if *set != known.0 {
+                known = (*set, self.intern(&other.sets[*set as usize]));
             }
-            self.push(other.timestamps_ns[at], other.line(at), known.1);
+            self.set_of.push(known.1);
         }
     }
 
@@ -216,8 +237,8 @@ impl Entries {
     /// Roughly what the run occupies in memory, in bytes.
     pub fn memory_bytes(&self) -> usize {
         self.text.capacity()
-            + self.timestamps_ns.capacity() * 8
-            + (self.ends.capacity() + self.set_of.capacity()) * 4
+            + self.timestamps_ns.capacity() * size_of::<i64>()
+            + (self.ends.capacity() + self.set_of.capacity()) * size_of::<u32>()
             + self.sets_bytes
             + self.set_by_hash.capacity() * 17
     }

@@ -87,18 +87,19 @@ impl<'b> Sent<'b> {
         Ok(first)
     }
 
-    /// All that was not yet taken.
+    /// All that was not yet taken, of a body of which nothing was peeked at.
     fn rest(&mut self, bytes_max: usize) -> Result<Vec<u8>, PushError> {
         let mut all = Vec::new();
-        loop {
-            let piece = self.peek()?;
-            if piece.is_empty() {
-                return Ok(all);
-            }
-            let bytes = piece.len();
-            append_bounded(&mut all, piece, bytes_max)?;
-            self.take(bytes);
+        // One byte more than is allowed shows that there are too many.
+        let limit = self.bytes_max.min(bytes_max) as u64;
+        (&mut *self.body).take(limit.saturating_add(1)).read_to_end(&mut all).map_err(PushError::Read)?;
+        if all.len() > self.bytes_max {
+            return Err(PushError::TooLarge { what: "body", limit: self.bytes_max });
         }
+        if all.len() > bytes_max {
+            return Err(PushError::TooLarge { what: "decompressed body", limit: bytes_max });
+        }
+        Ok(all)
     }
 
     fn read_more(&mut self) -> Result<usize, PushError> {

@@ -61,7 +61,7 @@ pub fn decode(
     now_ns: i64,
 ) -> Result<Push, PushError> {
     let plain = read_body(content_encoding, body, body_limits)?;
-    let mut streams = Streams::new(limits, now_ns, body_limits.memory_bytes_max);
+    let mut streams = Streams::new(limits, now_ns, body_limits.memory_bytes_max, plain.len());
     match BodyFormat::of(content_type, &plain)? {
         BodyFormat::Json => json::decode(&plain, &mut streams)?,
         BodyFormat::SnappyProtobuf => {

@@ -37,6 +37,8 @@ pub(super) struct Streams<'l> {
     places: HashMap<LabelSet, Option<StreamAt>>,
     rejections: Rejections,
     budget: Budget,
+    /// Bytes of memory that may still be reserved for entries before they come.
+    reserve_bytes: usize,
     /// Whether the body had a stream at all, be it without entries or refused.
     seen: bool,
 }
@@ -60,7 +62,8 @@ impl Budget {
 }
 
 impl<'l> Streams<'l> {
-    pub(super) fn new(limits: &'l Limits, now_ns: i64, memory_bytes_max: usize) -> Self {
+    /// The streams of a body of so many bytes, decompressed.
+    pub(super) fn new(limits: &'l Limits, now_ns: i64, memory_bytes_max: usize, body_bytes: usize) -> Self {
         Self {
             limits,
             now_ns,
@@ -68,6 +71,7 @@ impl<'l> Streams<'l> {
             places: HashMap::new(),
             rejections: Rejections::new(),
             budget: Budget { left: memory_bytes_max, total: memory_bytes_max },
+            reserve_bytes: body_bytes,
             seen: false,
         }
     }
@@ -88,7 +92,11 @@ impl<'l> Streams<'l> {
         }
         self.budget.take(STREAM_BYTES + labels_bytes)?;
         let place = match StreamBuilder::new(labels.clone(), self.limits, self.now_ns) {
-            Ok(builder) => {
+            Ok(mut builder) => {
+                // The streams of a body tend to be alike.
+                if let Some(before) = self.builders.last() {
+                    self.reserve_bytes -= builder.reserve_like(before, self.reserve_bytes);
+                }
                 self.builders.push(builder);
                 Some(StreamAt(self.builders.len() - 1))
             }

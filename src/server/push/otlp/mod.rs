@@ -63,7 +63,7 @@ pub(in crate::server) fn decode(
     if content_encoding.is_some_and(|name| name.trim().eq_ignore_ascii_case("snappy")) {
         plain = unsnap(&plain, body_limits.plain_bytes_max)?;
     }
-    let mut streams = Streams::new(limits, now_ns, body_limits.memory_bytes_max);
+    let mut streams = Streams::new(limits, now_ns, body_limits.memory_bytes_max, plain.len());
     match encoding {
         Encoding::Protobuf => walk(Protobuf::message(&plain), now_ns, &mut streams)?,
         Encoding::Json => walk(Json::text(&plain)?, now_ns, &mut streams)?,
