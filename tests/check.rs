@@ -45,7 +45,7 @@ fn observed(output: &Output) -> (i32, String, String) {
 fn check_says_ok_on_one_line() {
     let directory = Directory::new("check-ok");
     let rows = [
-        ("", "1 job"),
+        ("", "2 jobs"),
         ("scrape_configs = []", "0 jobs"),
         ("[[scrape_configs]]\njob_name = 'a'\npaths = ['/a']\nstatic_configs = [{ paths = ['/b'] }]\n", "1 job"),
         ("scrape_configs = [{ job_name = 'a', paths = ['/a'] }, { job_name = 'b', paths = ['/b'] }]", "2 jobs"),
@@ -62,7 +62,7 @@ fn warnings_do_not_fail() {
     let directory = Directory::new("check-warning");
     let file = directory.file(b"collect = { coalesce = '1ms' }\n");
     let (code, stdout, stderr) = observed(&narvi(&["check", &format!("--config={file}")]));
-    assert_eq!((code, stdout), (0, format!("{file}: ok, 1 job\n")));
+    assert_eq!((code, stdout), (0, format!("{file}: ok, 2 jobs\n")));
     assert!(stderr.starts_with(&format!("{file}:1:24: warning: ")), "{stderr}");
 }
 

@@ -170,7 +170,8 @@ impl Worker {
     fn sleep(&self, wait: Duration) {
         let timeout = Timespec::try_from(wait.min(SLEEP_MAX)).ok();
         let mut descriptors = vec![PollFd::new(&*self.wake, PollFlags::IN)];
-        descriptors.extend(self.rounds.descriptor().map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
+        let sources = self.rounds.descriptors();
+        descriptors.extend(sources.into_iter().map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
         match poll(&mut descriptors, timeout.as_ref()) {
             Ok(_) | Err(Errno::INTR) => {}
             Err(error) => {

@@ -38,6 +38,7 @@ mod sieve;
 #[cfg(test)]
 mod simulation;
 mod sink;
+pub mod source;
 pub mod stage;
 mod stats;
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use super::{
     container::Container,
     relabel::Rule,
+    source::SourceJob,
     stage::{Expression, Stage},
 };
 use crate::labels::LabelSet;
@@ -117,6 +118,8 @@ pub struct Job {
 pub struct Options {
     /// The jobs, in order of the file.
     pub jobs: Vec<Job>,
+    /// The jobs whose lines come from no files, in order of the file.
+    pub sources: Vec<SourceJob>,
     /// Labels of every collected stream; `%H` is already replaced by the host's name.
     pub labels: LabelSet,
     /// Full look at all directories, behind inotify.

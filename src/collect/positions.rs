@@ -9,6 +9,7 @@
 //! if held: byte up to which was stored what came out of the stages (u64), and hash of these (u64),
 //! job (u16 length, bytes; empty unless it takes files of earlier jobs), path (the rest).
 //! Key of a job that has run: `j`, name. Its value is a version (u8, 1).
+//! Key of a place in the journal: `c`, name of the job. Its value: see `source/journal.rs`.
 
 use std::{
     ffi::OsString,
@@ -76,6 +77,8 @@ pub(super) enum Key {
     File(u64),
     /// A job that has run, by its name.
     Job(String),
+    /// How far a job has read the journal, by its name.
+    Cursor(String),
 }
 
 impl Key {
@@ -84,6 +87,7 @@ impl Key {
         match self {
             Self::File(number) => [&b"f"[..], &number.to_be_bytes()].concat(),
             Self::Job(name) => [b"j", name.as_bytes()].concat(),
+            Self::Cursor(name) => [b"c", name.as_bytes()].concat(),
         }
     }
 
@@ -92,6 +96,7 @@ impl Key {
         match bytes.split_first()? {
             (b'f', number) => Some(Self::File(u64::from_be_bytes(number.try_into().ok()?))),
             (b'j', name) => Some(Self::Job(String::from_utf8(name.to_vec()).ok()?)),
+            (b'c', name) => Some(Self::Cursor(String::from_utf8(name.to_vec()).ok()?)),
             _ => None,
         }
     }
@@ -244,7 +249,7 @@ mod tests {
             ..position
         };
         assert_eq!(Position::decode(&other.encode()), Some(other));
-        for key in [Key::File(258), Key::Job("varlogs".into())] {
+        for key in [Key::File(258), Key::Job("varlogs".into()), Key::Cursor("journal".into())] {
             assert_eq!(Key::decode(&key.encode()), Some(key));
         }
         assert_eq!((Key::decode(b""), Key::decode(b"x1"), Key::decode(b"f12")), (None, None, None));

@@ -37,6 +37,8 @@ pub struct Stats {
     pub stage_failures: BTreeMap<(String, String), u64>,
     /// Lines cut by a container runtime whose rest did not come.
     pub joins_timed_out: u64,
+    /// Times that `journalctl` ended and was started again, by job.
+    pub source_restarts: BTreeMap<String, u64>,
     /// Appends that the store refused and that were tried again.
     pub append_failures: u64,
     /// Files that could not be read for another reason than permission, each time.

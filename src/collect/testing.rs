@@ -46,6 +46,7 @@ pub(super) fn options(scratch: &Scratch, patterns: &[&str]) -> Options {
     let paths: Vec<String> = patterns.iter().map(|p| scratch.path(p).to_string_lossy().into_owned()).collect();
     Options {
         jobs: if paths.is_empty() { Vec::new() } else { vec![job("j", &paths)] },
+        sources: Vec::new(),
         labels: LabelSet::default(),
         rescan: Duration::from_mins(1),
         poll_interval: Duration::from_millis(250),

@@ -33,6 +33,7 @@ fn check(file: Option<&Path>, environment: &Environment) -> ExitCode {
     // Groups of one table share its name and stand behind each other.
     let mut names: Vec<_> = config.collect.jobs.iter().map(|job| &job.name).collect();
     names.dedup();
+    names.extend(config.collect.sources.iter().map(|job| &job.name));
     let jobs = if names.len() == 1 { "1 job".to_owned() } else { format!("{} jobs", names.len()) };
     super::print(&format!("{file}: ok, {jobs}\n"))
 }

@@ -21,7 +21,7 @@ pub(super) const SUBCOMMAND: Subcommand = Subcommand {
     name: "hash-password",
     // Other users see arguments in the list of processes.
     operand: "",
-    about: "read a password from standard input, print its hash for [[server.users]]",
+    about: "print the hash of a password on standard input",
     flags: &[],
     notes: "",
     run,

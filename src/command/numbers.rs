@@ -33,6 +33,10 @@ pub(super) fn add(stats: &collect::Stats, metrics: &mut Metrics) {
         let labels = [("job", job.as_str()), ("reason", reason)];
         metrics.counter("collector_dropped_total", "Lines read and not stored.", &labels, *count);
     }
+    for (job, count) in &stats.source_restarts {
+        let help = "Times that journalctl ended and was started again.";
+        metrics.counter("collector_source_restarts_total", help, &[("job", job)], *count);
+    }
     for ((job, stage), count) in &stats.stage_failures {
         let labels = [("job", job.as_str()), ("stage", stage)];
         let help = "Lines on which a stage failed; they are stored without its work.";

@@ -8,7 +8,7 @@ use super::{
     report::Problem,
     section::Section,
 };
-use crate::collect::{Job, LongLines, Options};
+use crate::collect::{Job, LongLines, Options, source::SourceJob};
 use crate::ingest;
 use crate::labels::LabelSet;
 use crate::server::check_tenant_name;
@@ -68,7 +68,13 @@ pub(super) fn read_tenant(section: &Section<'_>, has_tenants: bool) -> Option<St
 }
 
 /// Reads `[collect]`, and joins it with the jobs.
-pub(super) fn read(section: &Section<'_>, jobs: Vec<Job>, limits: &ingest::Limits, store: &store::Options) -> Options {
+pub(super) fn read(
+    section: &Section<'_>,
+    jobs: Vec<Job>,
+    sources: Vec<SourceJob>,
+    limits: &ingest::Limits,
+    store: &store::Options,
+) -> Options {
     let host_name = &section.document.environment.host_name;
     let mut labels = labels::read(section, limits).pairs;
     for (_, value) in &mut labels {
@@ -76,6 +82,7 @@ pub(super) fn read(section: &Section<'_>, jobs: Vec<Job>, limits: &ingest::Limit
     }
     let options = Options {
         jobs,
+        sources,
         labels: LabelSet::new(labels),
         rescan: section.duration("rescan"),
         poll_interval: section.duration("poll_interval"),

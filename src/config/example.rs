@@ -27,6 +27,16 @@ const TAIL: &str = "
 #     labels = { team = \"edge\" }
 #     [[scrape_configs.static_configs]]
 #     labels = { __path__ = \"/opt/*/out.txt\", __path_exclude__ = \"/opt/old/*\" }   # promtail's form
+#
+# Docker's containers under their names, and what devices send by syslog (see docs/collecting.md):
+#
+#     [[scrape_configs]]
+#     job_name = \"docker\"
+#     [scrape_configs.docker]
+#     [[scrape_configs]]
+#     job_name = \"devices\"
+#     [scrape_configs.syslog]
+#     listen_address = \"192.168.1.1:1514\"
 ";
 
 /// The text that the file must have.
@@ -54,16 +64,26 @@ fn generate() -> String {
             } else {
                 "# "
             };
-            let line = format!("{mark}{} = {}", key.name, key.shown);
-            let why = why(key);
-            if line.len() < 100 {
-                writeln!(text, "{line:<WHY_COLUMN$} # {why}").unwrap();
-            } else {
-                writeln!(text, "#{:WHY_COLUMN$}# {why}\n{line}", "").unwrap();
-            }
+            write_key(&mut text, key, mark);
         }
     }
+    let (head, table) = ("\n# Hosts without a syslog daemon log to the journal only.\n", super::jobs::JOURNAL_JOB);
+    text.extend([head, table]);
+    for key in super::journal::KEYS {
+        write_key(&mut text, key, "# ");
+    }
     text + TAIL
+}
+
+/// A key with its default behind `mark`, which says that it is not set.
+fn write_key(text: &mut String, key: &Key, mark: &str) {
+    let line = format!("{mark}{} = {}", key.name, key.shown);
+    let why = why(key);
+    if line.len() < 100 {
+        writeln!(text, "{line:<WHY_COLUMN$} # {why}").unwrap();
+    } else {
+        writeln!(text, "#{:WHY_COLUMN$}# {why}\n{line}", "").unwrap();
+    }
 }
 
 /// The reason, with what else may stand there.

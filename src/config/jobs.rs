@@ -11,14 +11,17 @@ use toml::{
 use super::{
     SECTIONS, docker,
     env::Environment,
+    journal,
     keys::{Key, Kind, NO_LIMIT, size},
     labels, relabel,
     report::{Problem, line_number},
     section::{Document, Section, Text},
     stages::{self, Known, not_an_expression},
+    syslog,
 };
 use crate::collect::{
     Encoding, Job, Pattern, StartAt, TimestampSource, Watch,
+    source::{SourceJob, SourceKind},
     stage::{Expression, Stage},
 };
 use crate::ingest;
@@ -67,6 +70,8 @@ pub(super) const KEYS: &[Key] = &[
     Key::new("pipeline_stages", Kind::Tables, "[]", "what happens to each line: see docs/collecting.md"),
     Key::new("relabel_configs", Kind::Tables, "[]", "rules for the labels of each file, and which are left out"),
     Key::shown("docker", Kind::Table, "", "the files of Docker's containers instead of `paths`"),
+    Key::shown("journal", Kind::Table, "", "the journal of systemd instead of files"),
+    Key::shown("syslog", Kind::Table, "", "what is sent by the syslog protocol instead of files"),
     Key::new("static_configs", Kind::Tables, "[]", "more groups, each with paths, exclude and labels of its own"),
 ];
 
@@ -92,31 +97,47 @@ pub(super) struct Surroundings<'a> {
 }
 
 /// Reads all jobs of `root`, in order of the file.
-pub(super) fn read(root: &Section<'_>, surroundings: &Surroundings<'_>) -> Vec<Job> {
-    let mut jobs = Vec::new();
+pub(super) fn read(root: &Section<'_>, surroundings: &Surroundings<'_>) -> (Vec<Job>, Vec<SourceJob>) {
+    let (mut jobs, mut sources) = (Vec::new(), Vec::new());
     let mut first_uses: HashMap<String, Range<usize>> = HashMap::new();
     for (span, table) in root.tables("scrape_configs") {
         let section = Section::new(root.document, "in [[scrape_configs]]", KEYS, Some(table));
+        let is_source = ["journal", "syslog"].iter().any(|key| section.value(key).is_some());
         if let Some(name) = read_name(&section, &span) {
             match first_uses.get(&name.value) {
                 Some(first) => root.document.report(used_twice(root.document, &name, first)),
                 None => drop(first_uses.insert(name.value.clone(), name.span.clone())),
             }
-            jobs.append(&mut read_job(&section, name, &span, surroundings));
+            if is_source {
+                sources.extend(read_source(&section, name, surroundings));
+            } else {
+                jobs.append(&mut read_job(&section, name, &span, surroundings));
+            }
+        } else if is_source {
+            read_source(&section, Text::default(), surroundings);
         } else {
             // Read all the same, for what else is wrong; there is an error, so nobody gets to see the name.
             read_job(&section, Text::default(), &span, surroundings);
         }
     }
-    jobs
+    (jobs, sources)
 }
 
+/// What the default jobs have behind the first: hosts without a syslog daemon log to the journal only.
+pub(super) const JOURNAL_JOB: &str = "\
+[[scrape_configs]]
+job_name = \"journal\"
+unless_exists = [\"/var/log/syslog\", \"/var/log/messages\"]
+[scrape_configs.journal]
+";
+
 /// The jobs of a configuration that says nothing about them: what `config.example.toml` shows.
-pub(super) fn read_default(environment: &Environment, surroundings: &Surroundings<'_>) -> Vec<Job> {
+pub(super) fn read_default(environment: &Environment, surroundings: &Surroundings<'_>) -> (Vec<Job>, Vec<SourceJob>) {
     let mut source = "[[scrape_configs]]\n".to_owned();
     for key in KEYS.iter().filter(|key| key.default.is_none() && !key.shown.is_empty()) {
         source.extend([key.name, " = ", key.shown, "\n"]);
     }
+    source.push_str(JOURNAL_JOB);
     let document = Document::new(&source, environment);
     let (table, _) = DeTable::parse_recoverable(&source);
     let root = Section::new(&document, "", SECTIONS, Some(table.get_ref()));
@@ -203,6 +224,52 @@ fn read_job(section: &Section<'_>, name: Text, span: &Range<usize>, surroundings
         document.report(without_source(section.span("paths").unwrap_or_else(|| span.clone())));
     }
     jobs
+}
+
+/// Keys of jobs that read no files.
+const SOURCE_KEYS: &[&str] =
+    &["job_name", "labels", "location", "pipeline_stages", "relabel_configs", "unless_exists", "journal", "syslog"];
+
+/// A job that reads no files.
+fn read_source(section: &Section<'_>, name: Text, surroundings: &Surroundings<'_>) -> Option<SourceJob> {
+    let document = section.document;
+    let keys = ["journal", "syslog"].into_iter().filter_map(|key| Some((key, section.value(key)?)));
+    let (source, value) = keys.min_by_key(|(_, value)| value.span().start)?;
+    for key in KEYS.iter().filter(|key| !SOURCE_KEYS.contains(&key.name)) {
+        if let Some(span) = section.span(key.name).filter(|_| section.says(key.name)) {
+            let what = format!("`{}` has no meaning for a job that reads `{source}`", key.name);
+            document.report(Problem::error(span, what).hint("it is for files: make a job of each source"));
+        }
+    }
+    if section.value("journal").is_some() && section.value("syslog").is_some() {
+        let what = "the job has two sources, `journal` and `syslog`";
+        document.report(Problem::error(value.span(), what).hint("make a job of each"));
+    }
+    let (table, internal) = (document.table(value, "a table")?, format!("__{source}_"));
+    let kind = match source {
+        "journal" => Some(SourceKind::Journal(journal::read(document, table, surroundings.retention))),
+        _ => syslog::read(document, table, value.span()).map(SourceKind::Syslog),
+    };
+    // What a source brings besides labels is not known to the reader of stages.
+    let stages = stages::read(section, None, Known::default().anything(true));
+    if let Some(span) = section.span("pipeline_stages").filter(|_| source == "syslog" && waits(&stages)) {
+        let problem = Problem::error(span, "`limit` cannot wait here: nobody keeps what is sent meanwhile");
+        document.report(problem.hint("add `drop = true` to the stage"));
+    }
+    let labels = LabelSet::new(labels::read(section, surroundings.limits).pairs);
+    let relabel = relabel::read(section, &[internal.as_str()]);
+    let location = section.parsed("location", location).flatten();
+    let unless_exists = unless_exists(section);
+    Some(SourceJob { name: name.value, labels, relabel, stages, location, unless_exists, kind: kind? })
+}
+
+/// Whether a stage makes its source wait.
+fn waits(stages: &[Stage]) -> bool {
+    stages.iter().any(|stage| match stage {
+        Stage::Limit(limit) => !limit.drop,
+        Stage::Match(inner) => waits(&inner.stages),
+        _ => false,
+    })
 }
 
 fn without_source(span: Range<usize>) -> Problem {

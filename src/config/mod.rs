@@ -11,6 +11,7 @@ mod example;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
 mod jobs;
+mod journal;
 mod keys;
 mod labels;
 mod limits;
@@ -21,6 +22,7 @@ mod server;
 mod stages;
 mod store;
 mod suggest;
+mod syslog;
 mod units;
 mod users;
 
@@ -124,14 +126,14 @@ impl Config {
         let limits = limits::read(&section("limits", "in [limits]", limits::KEYS));
         let store = store::read(&section("store", "in [store]", store::KEYS), limits.tail_queue_max);
         let surroundings = jobs::Surroundings { retention: store.retention, limits: &limits.ingest };
-        let jobs = if root.value("scrape_configs").is_some() {
+        let (jobs, sources) = if root.value("scrape_configs").is_some() {
             jobs::read(&root, &surroundings)
         } else {
             jobs::read_default(environment, &surroundings)
         };
         let collect = section("collect", "in [collect]", collect::KEYS);
         let collect_tenant = collect::read_tenant(&collect, server.tenants_max.is_some());
-        let collect = collect::read(&collect, jobs, &limits.ingest, &store);
+        let collect = collect::read(&collect, jobs, sources, &limits.ingest, &store);
         let shown = document.shown();
         let report = document.into_report(file);
         if report.has_errors() {

@@ -12,7 +12,7 @@ use crate::store::{Store, Verdict};
 pub fn delete(store: &Store, expr: &LogExpr, start_ns: i64, end_ns: i64) -> Result<u64, Error> {
     let pipeline = Pipeline::compile_at(&expr.stages, &clock())?;
     let required = pipeline.required_literals().to_vec();
-    let prefilter = Prefilter::new(&required);
+    let prefilter = Prefilter::of(&pipeline);
     let verdict: Arc<Verdict> = Arc::new(move |labels: &LabelSet, entries: &Entries| {
         let mut doomed = vec![false; entries.len()];
         let mut runner = pipeline.runner(labels);

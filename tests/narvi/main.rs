@@ -20,6 +20,7 @@ mod query;
 mod refusals;
 mod sealing;
 mod service;
+mod sources;
 mod start;
 mod status;
 mod stop;

@@ -27,6 +27,7 @@ use super::{
     positions::{Key, Position, job_value},
     sieve::Content,
     sink::Sink,
+    source::Sources,
     watch::Event,
 };
 use crate::ingest::Limits;
@@ -48,6 +49,7 @@ pub(super) struct Rounds<S> {
     sink: S,
     limits: Arc<Limits>,
     own: Own,
+    sources: Sources,
     followers: BTreeMap<u32, Follower>,
     next_id: u32,
     /// The follower of each generation.
@@ -91,6 +93,7 @@ impl<S: Sink> Rounds<S> {
         let jobs = Prepared::all(&options)?;
         let own = own(&options);
         let (mut unclaimed, mut ran, mut next_number) = (Vec::new(), HashSet::new(), 1);
+        let mut cursors = BTreeMap::new();
         for (key, value) in sink.positions() {
             match Key::decode(&key) {
                 Some(Key::File(number)) => {
@@ -104,6 +107,7 @@ impl<S: Sink> Rounds<S> {
                     }
                 }
                 Some(Key::Job(name)) => drop(ran.insert(name)),
+                Some(Key::Cursor(name)) => drop(cursors.insert(name, value)),
                 None => {}
             }
         }
@@ -113,6 +117,7 @@ impl<S: Sink> Rounds<S> {
             sink,
             limits: Arc::new(limits),
             own,
+            sources: Sources::new(cursors),
             followers: BTreeMap::new(),
             next_id: 1,
             owners: HashMap::new(),
@@ -138,12 +143,17 @@ impl<S: Sink> Rounds<S> {
             events: Vec::new(),
         };
         rounds.claim(now);
+        rounds.sources.reload(&rounds.shared.options, now);
         Ok(rounds)
     }
 
-    /// What becomes readable when a file or directory changed.
-    pub(super) fn descriptor(&self) -> Option<BorrowedFd<'_>> {
-        self.shared.watcher.descriptor()
+    /// What becomes readable when a file or directory changed, or a source that is no file has something.
+    pub(super) fn descriptors(&self) -> Vec<BorrowedFd<'_>> {
+        let mut descriptors: Vec<_> = self.shared.watcher.descriptor().into_iter().collect();
+        if self.pending.is_none() {
+            descriptors.extend(self.sources.descriptors());
+        }
+        descriptors
     }
 
     /// Does what is due. Returns how long nothing will be, unless an event comes.
@@ -167,6 +177,7 @@ impl<S: Sink> Rounds<S> {
         if self.shared.rescan || !self.dirty.is_empty() {
             self.stir(now);
         }
+        self.take_sources(now);
         self.wait(now)
     }
 
@@ -197,6 +208,7 @@ impl<S: Sink> Rounds<S> {
             }
         }
         self.claim(now);
+        self.sources.reload(&self.shared.options, now);
         self.shared.rescan = true;
         self.window_ends = Some(now.elapsed);
         Ok(())
@@ -207,10 +219,22 @@ impl<S: Sink> Rounds<S> {
         self.take_events(now);
         if self.hand_over_pending(now) {
             self.round(now, true);
+            self.take_sources(now);
         }
         if let Err(error) = self.sink.commit() {
             log::warn!("what was read last is read again at the next start: {error}");
         }
+    }
+
+    /// Gives the sources that are no files their turn.
+    fn take_sources(&mut self, now: Now) {
+        if self.pending.is_some() {
+            return;
+        }
+        let limits = Arc::clone(&self.limits);
+        let mut batch = self.begin(&limits, now);
+        self.sources.turn(now, &mut batch, &mut self.shared.stats);
+        self.hand_over(batch, now);
     }
 
     fn take_events(&mut self, now: Now) {
@@ -346,7 +370,12 @@ impl<S: Sink> Rounds<S> {
         }
         let backlog = (!self.backlog.is_empty()).then(|| self.backlog_from.max(now.elapsed));
         let timers = self.followers.values().flat_map(|f| [f.deadline(&self.shared.options), f.poll_due()]).flatten();
-        let next = timers.chain(backlog).chain(self.window_ends).min().unwrap_or(self.rescan_at);
+        let next = timers
+            .chain(backlog)
+            .chain(self.window_ends)
+            .chain(self.sources.deadline())
+            .min()
+            .unwrap_or(self.rescan_at);
         next.min(self.rescan_at).saturating_sub(now.elapsed)
     }
 

@@ -61,6 +61,7 @@ impl<S: Sink> Rounds<S> {
             let but = if unreadable == 0 { String::new() } else { format!(", {unreadable} of them unreadable") };
             parts.push(format!("job {name} follows {count} {files}{but}"));
         }
+        parts.extend(self.sources.summary());
         if parts.is_empty() {
             return "no job follows files".to_owned();
         }

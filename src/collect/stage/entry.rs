@@ -113,6 +113,26 @@ impl<'s> Entry<'s> {
         (self.origin, self.modified_ns) = (origin, modified_ns);
     }
 
+    /// Adds labels that come with the line.
+    pub(in crate::collect) fn label(&mut self, labels: &[(&str, &str)]) {
+        for (name, value) in labels.iter().filter(|(_, value)| !value.is_empty()) {
+            self.labels.set(name, |text| text.push_str(value));
+            self.fields.set(name, |text| text.push_str(value));
+        }
+    }
+
+    /// The labels as they are now.
+    pub(in crate::collect) fn label_set(&self) -> LabelSet {
+        LabelSet::new(owned(&self.labels))
+    }
+
+    /// Takes other labels.
+    pub(in crate::collect) fn take_labels(&mut self, labels: &LabelSet) {
+        let pairs: Vec<_> = labels.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        lay(&mut self.labels, &pairs);
+        lay(&mut self.fields, &pairs);
+    }
+
     /// The line as it is now.
     pub(in crate::collect) fn line(&self) -> &str {
         if self.rewritten { &self.line } else { &self.raw }
@@ -190,13 +210,10 @@ impl<'s> Entry<'s> {
     /// Keeps the entry for later.
     pub(super) fn save(&mut self) -> Saved {
         self.settle_time();
-        let pairs = |fields: &Fields<'_>| {
-            fields.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect::<Vec<_>>()
-        };
         Saved {
             line: self.line().to_owned(),
-            labels: pairs(&self.labels),
-            fields: pairs(&self.fields),
+            labels: owned(&self.labels),
+            fields: owned(&self.fields),
             metadata: std::mem::take(&mut self.metadata),
             time: self.time,
         }
@@ -217,6 +234,10 @@ impl<'s> Entry<'s> {
         let shown = &line[..line.floor_char_boundary(SHOWN_BYTES_MAX)];
         format!("{shown:?}{}", if shown.len() < line.len() { " ..." } else { "" })
     }
+}
+
+fn owned(fields: &Fields<'_>) -> Vec<(String, String)> {
+    fields.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
 /// Makes the fields hold exactly these pairs.

@@ -12,6 +12,7 @@ mod scan;
 mod zone;
 
 pub(crate) use clock::{Clock, Stats};
+pub(crate) use scan::is_month;
 pub(crate) use zone::Zone;
 
 use civil::{DAY_S, Reading, SECOND_NS, TimeOfDay, Wall};
@@ -73,6 +74,14 @@ impl Recogniser {
                 None => self.not_found(line),
             },
             None => self.not_found(line),
+        }
+    }
+
+    /// The instant of a text that is a time, if its form is known.
+    pub(crate) fn time_of(&mut self, text: &[u8], now_ns: i64) -> Option<i64> {
+        match self.recognise(text, now_ns, now_ns) {
+            Stamp::Found(ns) => Some(ns),
+            Stamp::Continuation | Stamp::None => None,
         }
     }
 

@@ -10,6 +10,11 @@ const MONTHS: [&[u8; 3]; 12] =
     [b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec"];
 const WEEKDAYS: [&[u8; 3]; 7] = [b"Mon", b"Tue", b"Wed", b"Thu", b"Fri", b"Sat", b"Sun"];
 
+/// Whether a text is the short name of a month.
+pub(crate) fn is_month(text: &str) -> bool {
+    MONTHS.iter().any(|name| name.as_slice() == text.as_bytes())
+}
+
 /// The unread rest of a line.
 #[derive(Clone, Copy)]
 pub(super) struct Scan<'a>(&'a [u8]);
