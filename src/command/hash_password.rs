@@ -23,7 +23,10 @@ pub(super) const SUBCOMMAND: Subcommand = Subcommand {
     operand: "",
     about: "print the hash of a password on standard input",
     flags: &[],
-    notes: "",
+    notes: "\
+The password is one line; what is typed on a terminal is not shown.
+The hash is for `password_hash` in [[server.users]].
+",
     run,
 };
 

@@ -24,8 +24,8 @@ pub(super) const SUBCOMMAND: Subcommand = Subcommand {
         connection::CONNECTION_BRIEF,
     ],
     notes: "\
-It begins with the newest --limit entries of --since. A lost connection is opened again, and what was
-missed is shown.
+It begins with the newest --limit entries of --since. A lost connection is opened again, and what
+was missed is shown.
 ",
     run: |arguments| connection::finish(tail(arguments)),
 };
