@@ -58,7 +58,7 @@ with tempfile.TemporaryDirectory(dir=arguments.dir or ".") as base:
             line = (
                 f"{time.strftime('%b %d %H:%M:%S', time.gmtime(at_ns / 1e9))} host service[{1000 + n * 7919 % 9000}]: "
                 f"session {n * 2654435761 % 1000003} of user u{n * 31 % 97} closed after {n * 17 % 5000} ms, "
-                f"{n * 104729 % 100000} bytes sent"
+                f"{n * 104729 % 100000} bytes sent to 10.{n * 13 % 256}.{n * 29 % 256}.{n * 43 % 256}"
             )
             streams.setdefault(n % arguments.streams, []).append([str(at_ns), line])
             logged += len(line) + 1

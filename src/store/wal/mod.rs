@@ -125,7 +125,7 @@ impl Wal {
         for (key, value) in positions {
             record::put_position(records, key, value.as_deref());
         }
-        let written = self.write_payload(records);
+        let written = self.write_payload(&record::pack(records));
         records.truncate(records_end);
         written?;
         for (key, value) in positions {

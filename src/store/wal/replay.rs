@@ -168,7 +168,9 @@ fn apply_frame(
     replay: &mut Replay,
     apply: &mut impl FnMut(u64, Record<'_>),
 ) {
-    let mut reader = Reader::new(frame.payload);
+    let unpacked = record::unpack(frame.payload);
+    // A payload that cannot be unpacked is read as it is, and so named as what cannot be read.
+    let mut reader = Reader::new(unpacked.as_deref().unwrap_or(frame.payload));
     loop {
         match record::take(&mut reader) {
             Ok(None) => return,
