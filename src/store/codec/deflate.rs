@@ -15,23 +15,20 @@ const RATIO_MAX: usize = 1032;
 /// Compresses part after part with one allocation of the compressor's tables (about 300 KB).
 pub(in crate::store) struct Deflater(Box<CompressorOxide>);
 
-impl Deflater {
-    /// A compressor at zlib's `level`, 1 (fast) to 9 (small).
-    pub(in crate::store) fn new(level: u8) -> Self {
-        let raw = -15; // window bits; negative: no zlib header
-        Self(Box::new(CompressorOxide::new(create_comp_flags_from_zip_params(level.into(), raw, 0))))
-    }
+/// A piece of a part, and the level at which it is compressed: zlib's, 1 (fast) to 9 (small).
+pub(in crate::store) type Section<'a> = (&'a [u8], u8);
 
-    /// Changes the level for the parts that follow.
-    pub(in crate::store) fn set_level(&mut self, level: u8) {
-        self.0.set_compression_level_raw(level);
+impl Deflater {
+    pub(in crate::store) fn new() -> Self {
+        let (level, raw) = (6, -15); // the level is set for each section; window bits, negative: no zlib header
+        Self(Box::new(CompressorOxide::new(create_comp_flags_from_zip_params(level, raw, 0))))
     }
 
     /// Appends a raw part to `out`, deflated if that makes it smaller, and returns the stored length. The
     /// part consists of sections of different nature: each has Huffman codes of its own. They inflate as one.
-    pub(in crate::store) fn put(&mut self, sections: &[&[u8]], out: &mut Vec<u8>) -> usize {
+    pub(in crate::store) fn put(&mut self, sections: &[Section<'_>], out: &mut Vec<u8>) -> usize {
         let start = out.len();
-        let raw_len: usize = sections.iter().map(|section| section.len()).sum();
+        let raw_len: usize = sections.iter().map(|(section, _)| section.len()).sum();
         if raw_len == 0 {
             return 0;
         }
@@ -40,7 +37,8 @@ impl Deflater {
         out.resize(start + raw_len - 1, 0);
         let mut written_all = 0;
         let mut done = false;
-        for (at, section) in sections.iter().enumerate() {
+        for (at, (section, level)) in sections.iter().enumerate() {
+            self.0.set_compression_level_raw(*level);
             let is_last = at + 1 == sections.len();
             let flush = match (is_last, section.len() < SECTION_BYTES_MIN) {
                 (true, _) => TDEFLFlush::Finish,
@@ -58,7 +56,7 @@ impl Deflater {
             out.truncate(start + written_all);
         } else {
             out.truncate(start);
-            for section in sections {
+            for (section, _) in sections {
                 out.extend_from_slice(section);
             }
         }
@@ -104,7 +102,7 @@ mod tests {
 
     #[test]
     fn parts_come_back_whether_they_shrink_or_not() {
-        let mut deflater = Deflater::new(6);
+        let mut deflater = Deflater::new();
         let mut noise = 1u32;
         let random: Vec<u8> = std::iter::repeat_with(|| {
             noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -114,10 +112,11 @@ mod tests {
         .collect();
         for raw in [Vec::new(), vec![7], vec![b'a'; 100_000], random, b"a line\nand another line\n".to_vec()] {
             let mut out = b"before".to_vec();
-            let stored = deflater.put(&[&raw], &mut out);
+            let stored = deflater.put(&[(&raw, 6)], &mut out);
             assert!(stored <= raw.len());
             assert_eq!(inflate(&out[6..6 + stored], raw.len()).unwrap(), raw);
-            let sections: Vec<&[u8]> = raw.chunks(raw.len() / 3 + 1).chain([&b""[..]]).collect();
+            let pieces = raw.chunks(raw.len() / 3 + 1).chain([&b""[..]]);
+            let sections: Vec<Section<'_>> = pieces.zip([6, 1, 4, 9]).collect();
             let mut out = Vec::new();
             deflater.put(&sections, &mut out);
             assert_eq!(inflate(&out, raw.len()).unwrap(), raw, "in sections");
@@ -136,9 +135,9 @@ mod tests {
         };
         let (low, high) = (section(b'0'), section(b'a'));
         let (mut apart, mut together) = (Vec::new(), Vec::new());
-        let mut deflater = Deflater::new(6);
-        deflater.put(&[&low, &high], &mut apart);
-        deflater.put(&[&[low, high].concat()], &mut together);
+        let mut deflater = Deflater::new();
+        deflater.put(&[(&low, 6), (&high, 6)], &mut apart);
+        deflater.put(&[(&[low, high].concat(), 6)], &mut together);
         assert!(apart.len() < together.len(), "{} and {}", apart.len(), together.len());
     }
 
@@ -146,11 +145,10 @@ mod tests {
     fn a_lower_level_is_larger() {
         let words = ["error", "warning", "of", "the", "disk", "network", "is", "down", "again"];
         let text: String = (0..9000_usize).map(|n| words[n * n % 83 % 9]).collect();
-        let mut deflater = Deflater::new(6);
+        let mut deflater = Deflater::new();
         let sizes = [6, 1, 6].map(|level| {
-            deflater.set_level(level);
             let mut out = Vec::new();
-            deflater.put(&[text.as_bytes()], &mut out);
+            deflater.put(&[(text.as_bytes(), level)], &mut out);
             assert_eq!(inflate(&out, text.len()).unwrap(), text.as_bytes());
             out.len()
         });
@@ -161,7 +159,7 @@ mod tests {
     fn a_wrong_raw_length_is_malformed() {
         let mut out = Vec::new();
         let raw = vec![b'x'; 1000];
-        Deflater::new(6).put(&[&raw], &mut out);
+        Deflater::new().put(&[(&raw, 6)], &mut out);
         for wrong in [0, 3, 999, 1001] {
             assert!(inflate(&out, wrong).is_err(), "{wrong}");
         }
