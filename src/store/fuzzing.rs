@@ -25,13 +25,13 @@ pub fn block_decode(data: &[u8]) {
     let half = |at: usize| u32::from(u16::from_le_bytes([knobs[at], knobs[at + 1]]));
     let mut block = vec![0; HEADER_BYTES];
     let mut rest = data;
-    let mut deflater = Deflater::new(1);
+    let mut deflater = Deflater::new();
     // Filter and side stand as they are; the others are deflated, or random bytes that claim to be.
     let mut part = |length: u32, raw: u32, deflates: bool| {
         let (bytes, behind) = rest.split_at((length as usize).min(rest.len()));
         rest = behind;
         let start = block.len();
-        let stored = if deflates { deflater.put(&[bytes], &mut block) } else { bytes.len() };
+        let stored = if deflates { deflater.put(&[(bytes, 1)], &mut block) } else { bytes.len() };
         if !deflates {
             block.extend_from_slice(bytes);
         }

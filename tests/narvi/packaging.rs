@@ -128,7 +128,10 @@ fn every_metric_is_documented_and_those_of_the_dashboard_exist() {
     );
     narvi.lines_once("{job=\"app\"}", 1);
     narvi.push(&[Stream::new(&[("app", "a")]).with(now_ns(), "line")]);
-    let page = narvi.get("/metrics", &[]).text();
+    // The numbers of a job are shown at the end of the round in which its first line was stored.
+    let page = eventually("the collector's numbers", || {
+        Some(narvi.get("/metrics", &[]).text()).filter(|page| page.contains("collector_entries_total"))
+    });
     let there: BTreeSet<_> =
         page.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).map(str::to_owned).collect();
     assert!(there.contains("loki_request_duration_seconds"), "{there:?}");

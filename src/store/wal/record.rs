@@ -93,7 +93,7 @@ pub(super) fn pack(records: &[u8]) -> Cow<'_, [u8]> {
     }
     let mut packed = vec![DEFLATED];
     put_u64(&mut packed, records.len() as u64);
-    Deflater::new(DEFLATE_LEVEL).put(&[records], &mut packed);
+    Deflater::new().put(&[(records, DEFLATE_LEVEL)], &mut packed);
     if packed.len() < records.len() { Cow::Owned(packed) } else { Cow::Borrowed(records) }
 }
 
