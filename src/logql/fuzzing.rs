@@ -15,6 +15,10 @@ pub fn query(data: &[u8]) {
     let query = String::from_utf8_lossy(query);
     let Ok(expr) = parse(&query) else { return };
     let printed = expr.to_string();
+    // `5 / 0` is folded to a number that the language cannot write.
+    if printed.contains("NaN") || printed.contains("Inf") {
+        return;
+    }
     for text in [printed.clone(), pretty(&expr)] {
         match parse(&text) {
             // Sizes are printed rounded, so the texts are compared.
