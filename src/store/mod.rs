@@ -184,6 +184,7 @@ impl Store {
         state.retention_at = Some(Instant::now());
         state.tidy_at = Some(Instant::now() + tidy::FIRST_AFTER);
         let shared = Arc::new(Shared {
+            segments_max: writer::segments_max(&options, &*disk),
             options,
             disk,
             state: Mutex::new(state),

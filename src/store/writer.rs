@@ -42,6 +42,8 @@ const RETRY_MAX: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) options: Options,
+    /// Segments that the log may have.
+    pub(super) segments_max: u64,
     pub(super) disk: Arc<dyn Disk>,
     pub(super) state: Mutex<State>,
     pub(super) log: Mutex<Log>,
@@ -56,6 +58,14 @@ pub(super) struct Shared {
     pub(super) room: Condvar,
     /// Numbers that `/metrics` shows without taking the log or the chunks.
     pub(super) chunk_bytes: AtomicU64,
+}
+
+/// Segments that the log may have: what the heads hold, twice, so that a quiet stream is not sealed in tiny
+/// pieces because of a loud one; but an eighth of the disk at most.
+pub(super) fn segments_max(options: &Options, disk: &dyn Disk) -> u64 {
+    let for_heads = 2 * options.head_memory / SEGMENT_BYTES + 2;
+    let for_disk = disk.space(&options.path).map_or(u64::MAX, |space| space.total / SEGMENT_BYTES / 8);
+    for_heads.min(for_disk.max(2))
 }
 
 /// What is written to before blocks are.
@@ -202,7 +212,7 @@ impl Shared {
         let seal_now = [
             (!state.full.is_empty(), Why::Full),
             (state.head_bytes > self.head_bytes_max(), Why::Memory),
-            (state.segment.saturating_sub(state.oldest_segment_needed()) > self.segments_max(), Why::Log),
+            (state.segment.saturating_sub(state.oldest_segment_needed()) > self.segments_max, Why::Log),
             (state.flushes_done < state.flushes_asked, Why::Flush),
         ];
         let seal = seal_now.into_iter().find(|(due, _)| *due).map(|(_, why)| (now, why));
@@ -230,12 +240,6 @@ impl Shared {
 
     pub(super) fn head_bytes_max(&self) -> usize {
         usize::try_from(self.options.head_memory).unwrap_or(usize::MAX)
-    }
-
-    /// Segments the log may have: what the heads hold, twice, so that a quiet stream is not sealed
-    /// in tiny pieces because of a loud one.
-    fn segments_max(&self) -> u64 {
-        2 * self.options.head_memory / SEGMENT_BYTES + 2
     }
 
     /// Makes everything that was appended durable.
@@ -361,7 +365,7 @@ impl Shared {
         let mut numbers: Vec<u32> = match why {
             Why::Full => std::mem::take(&mut state.full),
             Why::Log => {
-                let oldest_kept = state.segment.saturating_sub(self.segments_max() / 2);
+                let oldest_kept = state.segment.saturating_sub(self.segments_max / 2);
                 state.ages.streams_while(|segment, _| segment < oldest_kept)
             }
             Why::Age => state.ages.streams_while(|_, since| since + self.options.max_chunk_age <= now),

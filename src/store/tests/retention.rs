@@ -192,3 +192,30 @@ fn a_clock_that_jumps_takes_nothing_away() {
         assert_eq!(read(&store, "a").len(), 2, "jump of {jump_ns} ns, reopened");
     }
 }
+
+/// Without room for a whole segment a commit still finds its place, or nothing could be sealed that would
+/// make some.
+#[test]
+fn a_commit_needs_no_more_room_than_it_has_bytes() {
+    let (dir, disk) = (TempDir::new(), MemDisk::default());
+    let store = open(&disk, &dir).unwrap();
+    let mut random = Random(9);
+    let wal = dir.path().join("wal");
+    disk.set_quota(&wal, crate::store::wal::SEGMENT_BYTES * 5 / 2);
+    let lines: Vec<_> = (1..4).flat_map(|day| noisy_day(&mut random, day)).collect();
+    let (mut pushed, mut small) = (0, 0);
+    // About 2 KB each: after two whole segments there is room for some of them, but not for a third.
+    for lines in lines.chunks(10) {
+        push(&store, "a", lines.iter().cloned()).unwrap();
+        store.commit().unwrap();
+        pushed += lines.len();
+        if store.stats().wal_segments > 3 {
+            small += 1;
+            store.flush().unwrap();
+        }
+    }
+    assert!(small > 0, "{:?}", store.stats());
+    drop(store);
+    let store = open(&disk.after_kill(), &dir).unwrap();
+    assert_eq!(read(&store, "a").len(), pushed);
+}

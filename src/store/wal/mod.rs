@@ -203,7 +203,15 @@ impl Wal {
             self.spare.pop();
         }
         let file = self.disk.open(&path, Open::Create).map_err(|source| Error::io("create", &path, source))?;
-        self.prepare(&*file, &path, number, capacity)?;
+        let capacity = match self.prepare(&*file, &path, number, capacity) {
+            // Sealing begins with a commit, and is what makes room: the commit gets what it needs and no more.
+            Err(error) if error.is_disk_full() && needed < capacity => {
+                file.set_len(0).map_err(|source| Error::io("cut", &path, source))?;
+                self.prepare(&*file, &path, number, needed)?;
+                needed
+            }
+            prepared => prepared.map(|()| capacity)?,
+        };
         self.disk.sync_dir(&self.dir).map_err(|source| Error::io("sync", &self.dir, source))?;
         self.segment = Some(Segment { file, path, number, end: SEGMENT_HEADER_BYTES as u64, capacity });
         if let Err(error) = self.write_frame(&positions) {
