@@ -15,7 +15,12 @@ impl Metrics {
 
     /// The value of a sample, which must be there and count something.
     pub(crate) fn get(&self, name: &str) -> u64 {
-        let value = self.0.get(name).unwrap_or_else(|| panic!("no metric {name} among {:?}", self.0.keys()));
-        value.parse().unwrap_or_else(|_| panic!("{name} is no count: {value}"))
+        self.find(name).unwrap_or_else(|| panic!("no metric {name} among {:?}", self.0.keys()))
+    }
+
+    /// The value of a sample that counts something, if it is there.
+    pub(crate) fn find(&self, name: &str) -> Option<u64> {
+        let value = self.0.get(name)?;
+        Some(value.parse().unwrap_or_else(|_| panic!("{name} is no count: {value}")))
     }
 }

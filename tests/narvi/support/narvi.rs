@@ -21,7 +21,7 @@ use super::{
     push::Stream,
     tail::Tail,
     tools::{is_root, program},
-    wait::{PATIENCE, eventually},
+    wait::{PATIENCE, eventually, within_patience},
 };
 
 /// What every test's configuration begins with. Commits come soon, and a query may see everything.
@@ -172,6 +172,17 @@ impl Narvi {
 
     pub(crate) fn metrics(&self) -> Metrics {
         Metrics::parse(&self.get("/metrics", &[]).text())
+    }
+
+    /// Waits until a metric has a value. The collector's are shown at the end of the round in which they
+    /// were counted, a moment after the entries.
+    pub(crate) fn counts(&self, name: &str, expected: u64) {
+        let mut found = None;
+        let is_expected = || {
+            found = self.metrics().find(name);
+            (found == Some(expected)).then_some(())
+        };
+        assert!(within_patience(is_expected).is_some(), "{name} is {found:?} in place of {expected}");
     }
 
     /// Streams and values of a log query, as JSON; metadata do not split streams.
