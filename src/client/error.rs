@@ -49,7 +49,7 @@ pub enum Error {
     TooLarge {
         /// The server.
         server: String,
-        /// The bound, [`ANSWER_BYTES_MAX`](super::http::ANSWER_BYTES_MAX).
+        /// The bound, `ANSWER_BYTES_MAX`.
         bytes_max: usize,
     },
     /// "SERVER answers 400: parse error at line 1, col 1: ..."

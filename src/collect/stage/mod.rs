@@ -1,7 +1,7 @@
 //! The stages of a job's pipeline, one file each: what happens to a line between its file and the
-//! store. A [`Stage`] is how it is configured, a [`Step`] is one at work on the lines of one source.
+//! store. A [`Stage`] is how it is configured, a `Step` is one at work on the lines of one source.
 //!
-//! Lines go through the steps in order. A step may change the [`Entry`], drop it, or hold it back to
+//! Lines go through the steps in order. A step may change the `Entry`, drop it, or hold it back to
 //! join it with what follows; what it held before comes out in place of the line that ends it.
 
 mod cri;
