@@ -57,24 +57,25 @@ pub(super) struct Footer {
 /// The footer at the end of a file of `len` bytes whose first block starts at `first`. `None` if there
 /// is none, or none of which every byte is as it was written.
 pub(super) fn read(file: &dyn DiskFile, first: u64, len: u64) -> io::Result<Option<Footer>> {
-    let Some((start, headers)) = tail(file, first, len)? else { return Ok(None) };
-    let mut bytes = vec![0; START.len() + headers * ENTRY_BYTES + TAIL_BYTES];
+    let Some(start) = tail(file, first, len)? else { return Ok(None) };
+    let Ok(len) = usize::try_from(len - start) else { return Ok(None) };
+    let mut bytes = vec![0; len];
     file.read_exact_at(&mut bytes, start)?;
     let (covered, rest) = bytes.split_at(bytes.len() - END.len() - 4);
     if covered[..START.len()] != START || crc32fast::hash(covered).to_le_bytes() != rest[..4] {
         return Ok(None);
     }
     let mut at = first;
-    let mut decoded = Vec::with_capacity(headers);
+    let mut headers = Vec::with_capacity(covered.len() / ENTRY_BYTES);
     for entry in covered[START.len()..covered.len() - 4].chunks_exact(ENTRY_BYTES) {
         let mut header = [0; HEADER_BYTES];
         header[..MAGIC.len()].copy_from_slice(&MAGIC);
         header[MAGIC.len()..].copy_from_slice(entry);
         let Ok(header) = Header::decode(&header) else { return Ok(None) };
         at += header.block_bytes();
-        decoded.push(header);
+        headers.push(header);
     }
-    Ok((at == start).then_some(Footer { start, headers: decoded }))
+    Ok((at == start).then_some(Footer { start, headers }))
 }
 
 /// Whether what stands at `at`, where no block does, is what is left of a footer.
@@ -83,18 +84,18 @@ pub(super) fn remains_at(file: &dyn DiskFile, at: u64, len: u64) -> io::Result<b
     if len - at >= START.len() as u64 {
         file.read_exact_at(&mut start, at)?;
     }
-    Ok(start == START || tail(file, 0, len)?.is_some_and(|(start, _)| start == at))
+    Ok(start == START || tail(file, 0, len)? == Some(at))
 }
 
-/// Where a footer starts and how many headers it has, if the end of the file says that there is one.
-fn tail(file: &dyn DiskFile, first: u64, len: u64) -> io::Result<Option<(u64, usize)>> {
+/// Where a footer starts, if the end of the file says that there is one.
+fn tail(file: &dyn DiskFile, first: u64, len: u64) -> io::Result<Option<u64>> {
     if len < first + (START.len() + TAIL_BYTES) as u64 {
         return Ok(None);
     }
     let mut tail = [0; TAIL_BYTES];
     file.read_exact_at(&mut tail, len - TAIL_BYTES as u64)?;
-    let headers = u32::from_le_bytes([tail[0], tail[1], tail[2], tail[3]]) as usize;
-    let bytes = (START.len() + headers * ENTRY_BYTES + TAIL_BYTES) as u64;
-    let whole = tail.ends_with(&END) && bytes <= len - first;
-    Ok(whole.then(|| (len - bytes, headers)))
+    let headers = u32::from_le_bytes([tail[0], tail[1], tail[2], tail[3]]);
+    // The number may be damage, and beyond what a machine of 32 bits can count in memory.
+    let bytes = (START.len() + TAIL_BYTES) as u64 + u64::from(headers) * ENTRY_BYTES as u64;
+    Ok((tail.ends_with(&END) && bytes <= len - first).then(|| len - bytes))
 }
