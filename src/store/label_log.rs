@@ -87,11 +87,15 @@ impl LabelLog {
         disk: &dyn Disk,
         streams: impl Iterator<Item = (u32, &'s LabelSet)>,
     ) -> Result<bool, Error> {
+        let len = usize::try_from(self.end).unwrap_or(usize::MAX);
+        if len < DEAD_BYTES_MIN {
+            return Ok(false);
+        }
         let mut bytes = MAGIC.to_vec();
         for (number, labels) in streams {
             put_record(&mut bytes, number, labels);
         }
-        let dead_bytes = usize::try_from(self.end).unwrap_or(usize::MAX).saturating_sub(bytes.len());
+        let dead_bytes = len.saturating_sub(bytes.len());
         if dead_bytes < DEAD_BYTES_MIN || dead_bytes < bytes.len() {
             return Ok(false);
         }
