@@ -220,8 +220,9 @@ impl Shared {
         let candidates = [
             commit_at.map(|at| (at, Due::Commit)),
             state.retention_at.map(|at| (at, Due::Retention)),
-            state.tidy_at.map(|at| (at, Due::Tidy)),
             seal.map(|(at, why)| (at, Due::Seal(why))),
+            // Last: while a large file is written anew, appends must not have to wait for that.
+            state.tidy_at.map(|at| (at, Due::Tidy)),
         ];
         let mut earliest: Option<Instant> = None;
         for (at, due) in candidates.into_iter().flatten() {
