@@ -11,14 +11,14 @@ use std::{
 use super::{
     Error, StreamId,
     block::Header,
-    chunk::{BlockInfo, ChunkFile, Doomed, Replaced, Rewrite, until_closed},
+    chunk::{BlockInfo, CLOSE_AFTER, ChunkFile, Doomed, Replaced, Rewrite, until_closed},
     snapshot::Columns,
     state::State,
     tenant::Scope,
     wal::put_gone,
     writer::{Shared, lock},
 };
-use crate::labels::{Entries, LabelSet, Literal, Matcher};
+use crate::labels::{Entries, LabelSet, Literal, Matcher, time};
 
 /// A start has better things to do at first.
 pub(super) const FIRST_AFTER: Duration = Duration::from_mins(1);
@@ -32,6 +32,12 @@ const MOVES_MAX: usize = 10;
 pub(super) struct Tidying {
     rewrite: Option<(Rewrite, Option<Deletion>)>,
     deletions: VecDeque<Deletion>,
+}
+
+impl Tidying {
+    fn is_idle(&self) -> bool {
+        self.rewrite.is_none() && self.deletions.is_empty()
+    }
 }
 
 impl std::fmt::Debug for Tidying {
@@ -56,15 +62,19 @@ pub type Verdict = dyn Fn(&LabelSet, &Entries) -> Vec<bool> + Send + Sync;
 impl Shared {
     /// Does the next piece of work, and finds out when there is more.
     pub(super) fn tidy(&self) {
-        let after = self.tidy_next().unwrap_or_else(|error| {
+        let mut tidying = lock(&self.tidying);
+        let mut after = self.tidy_next(&mut tidying).unwrap_or_else(|error| {
             log::warn!("{error}; nothing is lost, and it is tried again in an hour");
             Some(RETRY)
         });
+        if !tidying.is_idle() {
+            after = Some(Duration::ZERO);
+        }
+        // Whoever asks for a deletion from now on waits for `tidying`, and sets an earlier time after this one.
         lock(&self.state).tidy_at = after.map(|after| Instant::now() + after);
     }
 
-    fn tidy_next(&self) -> Result<Option<Duration>, Error> {
-        let mut tidying = lock(&self.tidying);
+    fn tidy_next(&self, tidying: &mut Tidying) -> Result<Option<Duration>, Error> {
         if tidying.rewrite.is_none() {
             tidying.rewrite = match tidying.deletions.pop_front() {
                 Some(deletion) => self.begin_deletion(deletion),
@@ -83,9 +93,6 @@ impl Shared {
                     report(deletion, Err(error))?;
                 }
             }
-        }
-        if tidying.rewrite.is_some() || !tidying.deletions.is_empty() {
-            return Ok(Some(Duration::ZERO));
         }
         let chunks = lock(&self.chunks);
         Ok(chunks.next_to_close(self.options.max_chunk_age, self.disk.now_ns()).map(|(after, _)| after))
@@ -221,6 +228,8 @@ impl Shared {
                 waiting.push((result, found.entries));
             }
             if waiting.is_empty() {
+                // An earlier try may have failed with nothing but this left to do.
+                lock(&self.chunks).sync_names()?;
                 return Ok(deleted);
             }
             {
@@ -287,7 +296,8 @@ impl Shared {
 
     /// When a file to which a block was added has to be looked at.
     pub(super) fn tidy_after(&self, block: &BlockInfo) -> Duration {
-        until_closed(block.max_ns, self.options.max_chunk_age, self.disk.now_ns()).max(RETRY)
+        let day = time::utc_day(block.max_ns);
+        until_closed(&day, self.options.max_chunk_age, self.disk.now_ns()).max(CLOSE_AFTER)
     }
 }
 

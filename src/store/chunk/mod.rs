@@ -14,7 +14,7 @@ pub(super) use file::{BlockInfo, ChunkFile};
 pub(super) use rewrite::{Doomed, Replaced, Rewrite};
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
@@ -35,7 +35,7 @@ const MIXED_BYTES_MAX: u32 = 64 << 10;
 
 /// How long after the end of its day, or the last block that was added, a file is closed: late lines
 /// come in bursts.
-const CLOSE_AFTER: Duration = Duration::from_hours(1);
+pub(super) const CLOSE_AFTER: Duration = Duration::from_hours(1);
 
 /// Day and file name of a chunk file.
 pub(super) type Key = (String, String);
@@ -45,15 +45,15 @@ pub(super) type Key = (String, String);
 pub(super) struct FileState {
     pub(super) file: Arc<ChunkFile>,
     /// Where the last block ends.
-    pub(super) blocks_end: u64,
+    blocks_end: u64,
     /// Length of the footer behind it; 0 without one.
-    pub(super) footer_bytes: u64,
+    footer_bytes: u64,
     pub(super) entries: u64,
     pub(super) max_ns: i64,
     /// Something in it is no block that can be read: it stays as it is.
-    pub(super) damaged: bool,
+    damaged: bool,
     /// When a block was last added, if this process did.
-    pub(super) appended: Option<Instant>,
+    appended: Option<Instant>,
 }
 
 impl FileState {
@@ -95,7 +95,8 @@ pub(super) struct Chunks {
     files: BTreeMap<Key, FileState>,
     /// Files with blocks that are not synced yet, and how long each was before them.
     unsynced: HashMap<Key, (Box<dyn DiskFile>, u64)>,
-    pub(super) bytes_written: u64,
+    /// Directories in which names were changed or removed that may not be durable yet.
+    unsynced_dirs: BTreeSet<PathBuf>,
 }
 
 impl Chunks {
@@ -114,7 +115,6 @@ impl Chunks {
         let (file, _) = &self.unsynced[&key];
         file.write_all_at(block, state.blocks_end).map_err(|source| Error::io("write", &path, source))?;
         let written = Written { stream: header.stream, block: info(&state.file, state.blocks_end, header) };
-        self.bytes_written += block.len() as u64;
         state.blocks_end += block.len() as u64;
         state.appended = Some(Instant::now());
         state.entries += u64::from(header.lines);
@@ -197,7 +197,6 @@ impl Chunks {
             .and_then(|()| file.write_all_at(&footer, state.blocks_end))
             .and_then(|()| file.sync());
         written.map_err(|source| Error::io("write", path, source))?;
-        self.bytes_written += footer.len() as u64;
         state.footer_bytes = footer.len() as u64;
         Ok(())
     }
@@ -217,17 +216,26 @@ impl Chunks {
 
     /// The next file to close, and how long until then; heads of a day come at most `age` after it.
     pub(super) fn next_to_close(&self, age: Duration, now_ns: i64) -> Option<(Duration, &Key)> {
-        let open = self.files.iter().filter(|(_, state)| state.is_open());
-        let due = open.map(|(key, state)| {
-            let day_over = until_closed(walk::end_of_day(&key.0), age, now_ns);
-            let quiet = state.appended.map(|at| CLOSE_AFTER.saturating_sub(at.elapsed()));
-            (day_over.max(quiet.unwrap_or_default()), key)
-        });
-        due.min()
+        let mut next: Option<(Duration, &Key)> = None;
+        for (key, state) in self.files.iter().filter(|(_, state)| state.is_open()) {
+            let quiet = state.appended.map_or(Duration::ZERO, |at| CLOSE_AFTER.saturating_sub(at.elapsed()));
+            let after = until_closed(&key.0, age, now_ns).max(quiet);
+            if after.is_zero() {
+                return Some((after, key));
+            }
+            next = Some(next.map_or((after, key), |next| next.min((after, key))));
+        }
+        next
     }
 
-    /// Removes a file; its directory too if it was the last one there.
+    /// Removes a file for good; its directory too if it was the last one there.
     pub(super) fn remove(&mut self, key: &Key) -> Result<(), Error> {
+        self.unlink(key)?;
+        self.sync_names()
+    }
+
+    /// Removes a file, though not yet durably. After an error it is still there.
+    fn unlink(&mut self, key: &Key) -> Result<(), Error> {
         let Some(state) = self.files.get(key) else { return Ok(()) };
         let path = state.file.path.clone();
         state.file.set_removed();
@@ -240,17 +248,28 @@ impl Chunks {
         self.files.remove(key);
         let day_dir = self.dir.join(&key.0);
         let first_of_day = (key.0.clone(), String::new());
-        if self.files.range(first_of_day..).next().is_none_or(|(other, _)| other.0 != key.0) {
-            // Left behind, an empty directory does no harm.
-            drop(self.disk.remove_dir(&day_dir));
+        let was_last = self.files.range(first_of_day..).next().is_none_or(|(other, _)| other.0 != key.0);
+        // Left behind, an empty directory does no harm.
+        let dir_is_gone = was_last && self.disk.remove_dir(&day_dir).is_ok();
+        if dir_is_gone {
+            self.unsynced_dirs.remove(&day_dir);
         }
-        self.disk.sync_dir(&self.dir).map_err(|source| Error::io("sync", &self.dir, source))
+        self.unsynced_dirs.insert(if dir_is_gone { self.dir.clone() } else { day_dir });
+        Ok(())
+    }
+
+    /// Makes durable which files were replaced and removed, also those of earlier tries that failed.
+    pub(super) fn sync_names(&mut self) -> Result<(), Error> {
+        while let Some(dir) = self.unsynced_dirs.first() {
+            self.disk.sync_dir(dir).map_err(|source| Error::io("sync", dir, source))?;
+            self.unsynced_dirs.pop_first();
+        }
+        Ok(())
     }
 }
 
-/// How long until a file is closed to which nothing is added any more, given a time of its day.
-pub(super) fn until_closed(day_ns: i64, age: Duration, now_ns: i64) -> Duration {
-    let day_end_ns = walk::end_of_day(&time::utc_day(day_ns));
-    let due_ns = day_end_ns.saturating_add(nanoseconds(age + CLOSE_AFTER));
+/// How long until a file of a day is closed to which nothing is added any more.
+pub(super) fn until_closed(day: &str, age: Duration, now_ns: i64) -> Duration {
+    let due_ns = walk::end_of_day(day).saturating_add(nanoseconds(age + CLOSE_AFTER));
     Duration::from_nanos(u64::try_from(due_ns.saturating_sub(now_ns)).unwrap_or(0))
 }

@@ -6,7 +6,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
     vec,
 };
@@ -210,47 +210,41 @@ impl Chunks {
             rewrite.abandon();
             return Ok(None);
         };
-        match exchange(current, &mut rewrite) {
-            Ok(state) => {
-                let Rewrite { key, old, streams, written, path, .. } = rewrite;
-                self.bytes_written += state.bytes();
-                if written.is_empty() {
-                    drop(self.disk.remove(&path));
-                    let synced = self.remove(&key);
-                    return Ok(Some(Replaced { old, streams, written, synced }));
-                }
-                let dir = path.parent().unwrap_or(&self.dir);
-                let synced = self.disk.sync_dir(dir).map_err(|source| Error::io("sync", dir, source));
-                self.files.insert(key, state);
-                Ok(Some(Replaced { old, streams, written, synced }))
-            }
-            Err(error) => {
-                rewrite.abandon();
-                Err(error)
-            }
+        let exchanged = exchange(current, &mut rewrite);
+        if !matches!(exchanged, Ok(Some(_))) {
+            // There is no new file: it failed, or nothing is left to be in one.
+            drop(self.disk.remove(&rewrite.path));
         }
+        let Rewrite { key, old, streams, written, path, .. } = rewrite;
+        match exchanged? {
+            Some(state) => {
+                self.unsynced_dirs.extend(path.parent().map(Path::to_owned));
+                self.files.insert(key, state);
+            }
+            None => self.unlink(&key)?,
+        }
+        Ok(Some(Replaced { old, streams, written, synced: self.sync_names() }))
     }
 }
 
-fn exchange(current: &FileState, rewrite: &mut Rewrite) -> Result<FileState, Error> {
+/// Gives the new file the name. `None` if no entry is left, and so no file is needed.
+fn exchange(current: &FileState, rewrite: &mut Rewrite) -> Result<Option<FileState>, Error> {
     let disk = Arc::clone(&rewrite.disk);
     let path = rewrite.path.clone();
     let at_path = |action| move |source| Error::io(action, path, source);
     copy_added(current, rewrite)?;
+    let Some(max_ns) = rewrite.written.iter().map(|written| written.block.max_ns).max() else { return Ok(None) };
     let mut state = FileState::new(Arc::clone(&rewrite.new));
     state.blocks_end = rewrite.end;
     state.entries = rewrite.entries;
-    state.max_ns = rewrite.written.iter().map(|written| written.block.max_ns).max().unwrap_or(i64::MIN);
-    if rewrite.written.is_empty() {
-        return Ok(state);
-    }
+    state.max_ns = max_ns;
     let footer = std::mem::replace(&mut rewrite.footer, FooterBuilder::new()).finish();
     state.footer_bytes = footer.len() as u64;
     let finished = rewrite.file.write_all_at(&footer, rewrite.end).and_then(|()| rewrite.file.sync());
     finished.map_err(at_path.clone()("write"))?;
     rewrite.old.keep_open(&*disk)?;
     disk.rename(&rewrite.path, &rewrite.old.path).map_err(at_path("rename"))?;
-    Ok(state)
+    Ok(Some(state))
 }
 
 /// Copies the blocks that were added to the old file in the meantime.

@@ -2,7 +2,7 @@
 //! what is damage.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -39,7 +39,7 @@ impl Chunks {
                 dir: dir.into(),
                 files: BTreeMap::new(),
                 unsynced: HashMap::new(),
-                bytes_written: 0,
+                unsynced_dirs: BTreeSet::new(),
             },
             blocks: Vec::new(),
             damaged: 0,

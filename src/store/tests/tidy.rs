@@ -138,3 +138,34 @@ fn a_crash_while_deleting_loses_nothing_else() {
         from += 1;
     }
 }
+
+/// What a deletion says is gone stays gone after a power cut, also if an earlier try had failed wherever.
+#[test]
+fn a_deletion_that_succeeds_at_last_is_durable() {
+    let mut random = Random(6);
+    let mut from = 0;
+    loop {
+        let (dir, disk) = (TempDir::new(), MemDisk::default());
+        let store = open(&disk, &dir).unwrap();
+        // Of one file a part goes, another goes as a whole.
+        push(&store, "a", (0..6).map(|n| (n, format!("line {n}")))).unwrap();
+        store.flush().unwrap();
+        push(&store, "a", (0..3).map(|n| (86_400_000_000_000 * 3 + n, "line 2".to_owned()))).unwrap();
+        store.flush().unwrap();
+        let start = disk.changes();
+        disk.set_fault(Some(Fault { from: start + from, until: start + from + 1, error: rustix::io::Errno::IO }));
+        while delete_even(&store, "a", i64::MAX).is_err() {
+            lock_and_retry_now(&store);
+        }
+        let reached = disk.changes() > start + from;
+        drop(store);
+        for _ in 0..6 {
+            let store = open(&disk.after_power_cut(&mut random), &dir).unwrap();
+            assert_eq!(read(&store, "a").len(), 3, "a failure at change {from}");
+        }
+        if !reached {
+            return;
+        }
+        from += 1;
+    }
+}
